@@ -1,0 +1,124 @@
+//! What a program file asks the kernel to run it with: the `#!` line of a script, or the loader of an ELF file.
+//!
+//! execve(2) says ENOENT both for a file that is missing and for one whose interpreter is. This tells them apart. It reads
+//! a file of the image, which may hold anything: every access is checked, and nothing read is trusted to be true.
+
+/// The path that the beginning of a file names, if it names any.
+pub fn named_in(head: &[u8]) -> Option<&[u8]> {
+    match head {
+        [b'#', b'!', line @ ..] => script_interpreter(line),
+        [0x7f, b'E', b'L', b'F', class, ..] => elf_loader(head, *class),
+        _ => None,
+    }
+}
+
+/// The first word of the line, as the kernel's binfmt_script reads it.
+fn script_interpreter(line: &[u8]) -> Option<&[u8]> {
+    let line = line.split(|byte| matches!(byte, b'\n' | 0)).next()?;
+    line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty())
+}
+
+/// Where the fields are that lead to the loader's path, in an ELF file of 32 or of 64 bits (elf(5)); offsets in bytes.
+struct Layout {
+    word: usize,
+    e_phoff: usize,
+    e_phentsize: usize,
+    e_phnum: usize,
+    p_offset: usize,
+    p_filesz: usize,
+}
+
+const ELF32: Layout = Layout { word: 4, e_phoff: 28, e_phentsize: 42, e_phnum: 44, p_offset: 4, p_filesz: 16 };
+const ELF64: Layout = Layout { word: 8, e_phoff: 32, e_phentsize: 54, e_phnum: 56, p_offset: 8, p_filesz: 32 };
+
+/// The path in the segment of type PT_INTERP.
+fn elf_loader(file: &[u8], class: u8) -> Option<&[u8]> {
+    const PT_INTERP: usize = 3;
+    let layout = match class {
+        1 => ELF32,
+        2 => ELF64,
+        _ => return None,
+    };
+    let headers = number(file, layout.e_phoff, layout.word)?;
+    let size = number(file, layout.e_phentsize, 2)?;
+    for index in 0..number(file, layout.e_phnum, 2)? {
+        let header = file.get(headers.checked_add(index * size)?..)?;
+        if number(header, 0, 4)? == PT_INTERP {
+            let offset = number(header, layout.p_offset, layout.word)?;
+            let len = number(header, layout.p_filesz, layout.word)?;
+            let path = file.get(offset..offset.checked_add(len)?)?;
+            return path.split(|byte| *byte == 0).next();
+        }
+    }
+    None
+}
+
+/// A little-endian number of `len` bytes; both architectures are little-endian.
+fn number(bytes: &[u8], offset: usize, len: usize) -> Option<usize> {
+    let field = bytes.get(offset..offset.checked_add(len)?)?;
+    Some(field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_names_its_interpreter_without_its_arguments() {
+        assert_eq!(named_in(b"#!/bin/sh\n"), Some(&b"/bin/sh"[..]));
+        assert_eq!(named_in(b"#! \t/usr/bin/env\tnode -x\necho"), Some(&b"/usr/bin/env"[..]));
+        assert_eq!(named_in(b"#!/no/newline"), Some(&b"/no/newline"[..]));
+    }
+
+    #[test]
+    fn a_dynamic_executable_names_its_loader() {
+        let own = std::fs::read("/bin/sh").unwrap();
+        let loader = named_in(&own[..4096.min(own.len())]).unwrap();
+        assert!(loader.starts_with(b"/lib"), "{loader:?}");
+        assert!(std::path::Path::new(std::str::from_utf8(loader).unwrap()).exists());
+    }
+
+    /// An ELF file of 32 bits with one program header, PT_INTERP.
+    fn elf32() -> Vec<u8> {
+        let mut file = vec![0; 84];
+        file[..5].copy_from_slice(b"\x7fELF\x01");
+        file[28] = 52; // e_phoff
+        file[42] = 32; // e_phentsize
+        file[44] = 1; // e_phnum
+        file[52] = 3; // PT_INTERP
+        file[56] = 84; // p_offset
+        file[68] = 19; // p_filesz
+        file.extend_from_slice(b"/lib/ld-linux.so.2\0");
+        file
+    }
+
+    #[test]
+    fn a_32_bit_executable_names_its_loader_too() {
+        assert_eq!(named_in(&elf32()), Some(&b"/lib/ld-linux.so.2"[..]));
+    }
+
+    #[test]
+    fn other_files_name_none() {
+        for head in [&b""[..], b"#", b"#!", b"#!   \n", b"echo hi\n", b"\x7fELF", b"\x7fELF\x02", b"\x7fELF\x07aaaa"] {
+            assert_eq!(named_in(head), None, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn no_file_however_broken_makes_it_panic_or_loop() {
+        let real = std::fs::read("/bin/sh").unwrap();
+        for file in [elf32(), real[..1024.min(real.len())].to_vec()] {
+            for position in 0..file.len().min(1024) {
+                for value in [0, 1, 3, 0x7f, 0x80, 0xff] {
+                    let mut broken = file.clone();
+                    broken[position] = value;
+                    named_in(&broken);
+                    named_in(&broken[..position]);
+                }
+            }
+            let mut broken = file.clone();
+            broken.iter_mut().skip(5).for_each(|byte| *byte = 0xff);
+            assert_eq!(named_in(&broken), None);
+        }
+    }
+}

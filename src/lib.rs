@@ -1,0 +1,45 @@
+//! `container ID IMAGE CMD...`: runs a program on a copy-on-write view of an image, with system calls and nothing else.
+//!
+//! Three layers, and every function obeys:
+//!
+//! 1. `sys/arch`: the assembly, one file per architecture: `_start`, and clone onto a new stack.
+//! 2. `sys`: the unsafe core. One function per system call; typed in, `Result<_, Errno>` out. It decides nothing.
+//! 3. The shell, all other modules: safe code in small functions. Data first, then the verbs that use it.
+//!
+//! The modules below stand in the order in which the data flows: the command line becomes a [`spec::Spec`], the plain
+//! data that says *what* a container is; everything after it *makes* one. [`run`] is the place to begin reading.
+//!
+//! A failure is told to the user where it happens, with the step, the path and the errno, and travels on as
+//! [`step::Reported`]. Nothing allocates: strings are built in a [`text::Text`], and the arguments are used where the
+//! kernel put them.
+
+#![cfg_attr(not(test), no_std)]
+
+pub mod sys;
+
+pub mod cli;
+pub mod spec;
+
+pub mod run;
+pub mod state;
+
+pub mod exec;
+pub mod interpreter;
+pub mod rootfs;
+pub mod supervise;
+
+pub mod print;
+pub mod step;
+pub mod text;
+
+use sys::Process;
+
+/// The program: from the initial stack to the exit status.
+pub fn main(process: &Process) -> u8 {
+    let outcome = cli::parse(&process).and_then(|request| match request {
+        cli::Request::Help => cli::print_help(),
+        cli::Request::Version => cli::print_version(),
+        cli::Request::Run(spec) => run::run(&spec),
+    });
+    outcome.unwrap_or_else(|reported| reported.status())
+}

@@ -1,0 +1,220 @@
+//! The container's tree of files: an overlay that becomes the root, with /proc and /dev in it.
+
+use core::ffi::{CStr, c_ulong};
+
+use crate::run::Scene;
+use crate::state::State;
+use crate::step::{Reported, Step};
+use crate::sys::{self, Errno};
+use crate::text::Text;
+
+/// private: no mount of the container's shows outside.
+pub fn private(step: &Step, _: &mut Scene) -> Result<(), Reported> {
+    sys::mount_change(c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| match errno {
+        Errno::EINVAL => step.failed_with(c"/", errno, &[b"/ is not a mount point: is this inside a chroot?"]),
+        _ => step.failed(c"/", errno),
+    })
+}
+
+/// overlay: the image below, what the container writes above it, both in one at `merged`.
+pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+    let merged = scene.state.path(step, b"merged")?;
+    let layers = layers(scene).map_err(|errno| step.failed_with(merged.as_cstr(), errno, &[TOO_LONG]))?;
+    sys::mount(c"overlay", merged.as_cstr(), c"overlay", libc::MS_RELATIME, layers.as_cstr())
+        .map_err(|errno| why_no_overlay(step, scene, &merged, errno))
+}
+
+const TOO_LONG: &[u8] = b"the paths of the image and of CONTAINER_STATE do not fit into a page: choose shorter ones";
+
+/// `lowerdir=…,upperdir=…,workdir=…`
+fn layers(scene: &Scene) -> Result<Text, Errno> {
+    let mut layers = Text::new();
+    for (option, dir, name) in [
+        (&b"lowerdir="[..], scene.image.as_bytes(), &b""[..]),
+        (b",upperdir=", scene.state.dir().to_bytes(), b"/upper"),
+        (b",workdir=", scene.state.dir().to_bytes(), b"/work"),
+    ] {
+        layers.push(option)?;
+        push_escaped(&mut layers, dir)?;
+        layers.push(name)?;
+    }
+    Ok(layers)
+}
+
+/// overlayfs splits its options at commas and its lower directories at colons, unless a backslash stands before.
+fn push_escaped(text: &mut Text, path: &[u8]) -> Result<(), Errno> {
+    for byte in path {
+        if b",:\\".contains(byte) {
+            text.push(b"\\")?;
+        }
+        text.push(&[*byte])?;
+    }
+    Ok(())
+}
+
+/// Finds which of the documented causes it is that overlayfs refuses, and says what mends it.
+fn why_no_overlay(step: &Step, scene: &Scene, merged: &Text, errno: Errno) -> Reported {
+    match errno {
+        Errno::ENODEV => {
+            step.failed_with(merged.as_cstr(), errno, &[b"this kernel has no overlayfs: try modprobe overlay"])
+        }
+        Errno::ENOENT => missing_part(step, scene.state, merged),
+        _ => refused_file_system(step, scene, merged, errno),
+    }
+}
+
+fn missing_part(step: &Step, state: &State, merged: &Text) -> Reported {
+    const HINT: &[u8] = b"it was there once: make it again, or remove all of the container's directory to begin anew";
+    for name in [b"upper", &b"work"[..], b"merged"] {
+        match state.path(step, name) {
+            Ok(path) if sys::lstat(path.as_cstr()).is_err() => {
+                return step.failed_with(path.as_cstr(), Errno::ENOENT, &[HINT]);
+            }
+            Ok(_) => {}
+            Err(reported) => return reported,
+        }
+    }
+    step.failed(merged.as_cstr(), Errno::ENOENT)
+}
+
+fn refused_file_system(step: &Step, scene: &Scene, merged: &Text, errno: Errno) -> Reported {
+    let name = |path| sys::statfs_type(path).map_or("unknown", file_system_name).as_bytes();
+    let (state, image) = (name(scene.state.dir()), name(scene.image.as_cstr()));
+    let hint = [
+        b"the state directory is on ",
+        state,
+        b" and the image on ",
+        image,
+        b", and overlayfs refuses one of them; try CONTAINER_STATE=",
+        suitable_directory(),
+        b"/container",
+    ];
+    step.failed_with(merged.as_cstr(), errno, &hint)
+}
+
+/// File systems by their magic numbers, and whether overlayfs can write to them: it needs trusted.* attributes, whiteouts
+/// and d_type. <https://docs.kernel.org/filesystems/overlayfs.html>
+const FILE_SYSTEMS: [(i64, &str, bool); 16] = [
+    (0xef53, "ext4", true),
+    (0x5846_5342, "xfs", true),
+    (0x9123_683e, "btrfs", true),
+    (0x0102_1994, "tmpfs", true),
+    (0xf2f5_2010, "f2fs", true),
+    (0x794c_7630, "overlayfs", false),
+    (0x8584_58f6, "ramfs", false),
+    (0x4d44, "vfat", false),
+    (0x2011_bab0, "exfat", false),
+    (0x6573_5546, "fuse", false),
+    (0x6969, "nfs", false),
+    (0x0102_1997, "9p", false),
+    (0xff53_4d42, "cifs", false),
+    (0x7371_7368, "squashfs", false),
+    (0x9660, "iso9660", false),
+    (0x9fa0, "proc", false),
+];
+
+fn file_system_name(magic: i64) -> &'static str {
+    FILE_SYSTEMS.iter().find(|row| row.0 == magic).map_or("a file system that it does not know", |row| row.1)
+}
+
+/// A directory that is there, that the user can write to, and whose file system an upper layer can be on.
+fn suitable_directory() -> &'static [u8] {
+    let is_suitable = |path: &&CStr| {
+        let magic = sys::statfs_type(path).unwrap_or(0);
+        FILE_SYSTEMS.iter().any(|row| row.0 == magic && row.2) && sys::faccessat(path, libc::W_OK).is_ok()
+    };
+    let known = [c"/var/lib", c"/var/tmp", c"/run", c"/dev/shm"];
+    known.into_iter().find(is_suitable).map_or(b"DIR", CStr::to_bytes)
+}
+
+/// pivot: the overlay becomes the root; the old root ends up mounted on top of it, at the same place.
+///
+/// pivot_root(2) wants a directory beneath the new root to put the old one at. "." for both does without making one, and
+/// without leaving one behind: <https://man7.org/linux/man-pages/man2/pivot_root.2.html#NOTES>.
+pub fn pivot(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+    let merged = scene.state.path(step, b"merged")?;
+    sys::chdir(merged.as_cstr()).map_err(|errno| step.failed(merged.as_cstr(), errno))?;
+    sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(step, &merged, errno))
+}
+
+/// Of the six causes of EINVAL, `private` and `overlay` have ruled out all but one.
+fn why_no_pivot(step: &Step, merged: &Text, errno: Errno) -> Reported {
+    const RAMFS: &[u8] = b"the root here is the initial ramfs, which cannot be pivoted away: switch_root to a real one first";
+    let is_initial = || sys::statfs_type(c"/").is_ok_and(|magic| matches!(magic, 0x8584_58f6 | 0x0102_1994));
+    if errno == Errno::EINVAL && is_initial() {
+        return step.failed_with(merged.as_cstr(), errno, &[RAMFS]);
+    }
+    step.failed(merged.as_cstr(), errno)
+}
+
+/// detach: the old root, and the host's whole tree with it, is taken off.
+///
+/// It is in use (the supervisor stands on it), so it can only be detached: MNT_DETACH takes it out of sight at once, and
+/// the kernel drops it when the last user is gone. Path lookup of "." crosses to the mount on top, which is the old root.
+pub fn detach(step: &Step, _: &mut Scene) -> Result<(), Reported> {
+    sys::umount2(c".", libc::MNT_DETACH).map_err(|errno| step.failed(c".", errno))?;
+    sys::chdir(c"/").map_err(|errno| step.failed(c"/", errno))
+}
+
+/// proc: /proc for the new PID namespace, from which nothing is run and no device opened.
+pub fn proc(step: &Step, _: &mut Scene) -> Result<(), Reported> {
+    mount_at(step, c"/proc", c"proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC, c"")
+}
+
+/// Mounts a file system of the kernel's own at a directory, which is made if the image does not have it.
+fn mount_at(step: &Step, target: &CStr, fstype: &CStr, flags: c_ulong, data: &CStr) -> Result<(), Reported> {
+    let mount = || sys::mount(fstype, target, fstype, flags, data);
+    let outcome = match mount() {
+        Err(Errno::ENOENT) => sys::mkdirat(target, 0o755).and_then(|()| mount()),
+        outcome => outcome,
+    };
+    outcome.map_err(|errno| match errno {
+        Errno::ENOTDIR => step.failed_with(target, errno, &[b"the image has something else there"]),
+        _ => step.failed(target, errno),
+    })
+}
+
+/// The devices that a container has: none of them leads to hardware or to another user's data.
+pub const DEVICES: [&CStr; 6] =
+    [c"/dev/null", c"/dev/zero", c"/dev/full", c"/dev/random", c"/dev/urandom", c"/dev/tty"];
+
+/// What programs expect beside them.
+const LINKS: [(&CStr, &CStr); 4] = [
+    (c"/proc/self/fd", c"/dev/fd"),
+    (c"/proc/self/fd/0", c"/dev/stdin"),
+    (c"/proc/self/fd/1", c"/dev/stdout"),
+    (c"/proc/self/fd/2", c"/dev/stderr"),
+];
+
+/// dev, outside: takes hold of the host's devices, each as a mount that is attached nowhere.
+pub fn open_devices(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+    for (slot, path) in scene.devices.iter_mut().zip(DEVICES) {
+        *slot = Some(sys::open_tree_clone(path).map_err(|errno| step.failed(path, errno))?);
+    }
+    Ok(())
+}
+
+/// dev, inside: a small file system in memory in place of the image's /dev, and the devices attached in it.
+pub fn dev(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+    mount_at(step, c"/dev", c"tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, c"mode=755,size=64k")?;
+    for (device, path) in scene.devices.iter().flatten().zip(DEVICES) {
+        let attach = || sys::mknod_file(path, 0o666).and_then(|()| sys::move_mount(device.borrow(), path));
+        attach().map_err(|errno| step.failed(path, errno))?;
+    }
+    for (target, path) in LINKS {
+        sys::symlink(target, path).map_err(|errno| step.failed(path, errno))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overlayfs_splits_at_is_escaped() {
+        let mut text = Text::new();
+        push_escaped(&mut text, b"/a b/c,d:e\\f=g").unwrap();
+        assert_eq!(text.as_cstr(), c"/a b/c\\,d\\:e\\\\f=g");
+    }
+}

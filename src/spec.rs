@@ -1,0 +1,99 @@
+//! What a container is: validated plain data. A front end fills it in; everything else only reads it.
+
+use core::ffi::CStr;
+
+use crate::sys::{Vector, Word};
+
+/// All that the run sequence needs to know.
+pub struct Spec<'a> {
+    /// Which container: its files are found again by it.
+    pub id: Name<'a>,
+    /// Which image it starts from.
+    pub image: Name<'a>,
+    /// The directory that holds the images.
+    pub images: &'a CStr,
+    /// The directory that holds the containers' own files, or None for the user's own under /tmp.
+    pub state: Option<&'a CStr>,
+    /// Whose files those are: the user that runs this.
+    pub owner: u32,
+    /// What runs inside.
+    pub command: Command<'a>,
+    /// `TERM=…` as the caller has it, if it has.
+    pub term: Option<Word<'a>>,
+    /// `--bare`: the least that makes a container, and no more.
+    pub bare: bool,
+}
+
+/// The name of a container or an image: letters, digits, `_`, `.`, `-`, beginning with a letter or digit, at most 64.
+///
+/// So it is one component of a path, and never an option, `.`, `..` or hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name<'a>(&'a CStr);
+
+impl<'a> Name<'a> {
+    /// Takes a word that keeps the rule.
+    pub fn new(word: &'a CStr) -> Option<Self> {
+        let bytes = word.to_bytes();
+        let begins_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric);
+        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+        (begins_well && bytes.len() <= 64 && bytes.iter().all(is_allowed)).then_some(Self(word))
+    }
+
+    /// The name, without its NUL.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0.to_bytes()
+    }
+}
+
+/// The command and its arguments, where the kernel put them: the tail of argv, with its NULL.
+#[derive(Clone, Copy)]
+pub struct Command<'a> {
+    name: &'a CStr,
+    words: &'a [Option<Word<'a>>],
+}
+
+impl<'a> Command<'a> {
+    /// Takes `[Some(command), arguments…, None]`.
+    pub fn new(words: &'a [Option<Word<'a>>]) -> Option<Self> {
+        let name = words.first()?.as_ref()?.to_cstr();
+        Vector::new(words).map(|_| Self { name, words })
+    }
+
+    /// The command's own word.
+    pub const fn name(self) -> &'a CStr {
+        self.name
+    }
+
+    /// The command as argv.
+    pub fn argv(self) -> Option<Vector<'a>> {
+        Vector::new(self.words)
+    }
+
+    /// The arguments after the command's own word, with their NULL.
+    pub fn arguments(self) -> &'a [Option<Word<'a>>] {
+        self.words.get(1..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_letters_digits_and_three_signs_that_do_not_come_first() {
+        let longest = std::ffi::CString::new("a".repeat(64)).unwrap();
+        for name in [c"c1", c"7", c"A", c"a.b", c"node-18_alpine", c"a..", longest.as_c_str()] {
+            assert!(Name::new(name).is_some(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_name() {
+        let too_long = std::ffi::CString::new("a".repeat(65)).unwrap();
+        let bad =
+            [c"", c".", c"..", c"../x", c"a/b", c"/", c"-a", c"_a", c".a", c"a b", c"a\n", c"\x1b[2J", c"\xff", c"\xc3\xa9"];
+        for name in bad.into_iter().chain([too_long.as_c_str()]) {
+            assert!(Name::new(name).is_none(), "{name:?}");
+        }
+    }
+}

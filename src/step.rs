@@ -1,0 +1,71 @@
+//! A step of the run sequence: its name, why it is there, what it does, and how it fails.
+
+use core::ffi::CStr;
+
+use crate::print::Printer;
+use crate::run::Scene;
+use crate::sys::{Errno, STDERR};
+
+/// What a step of the child does.
+pub type Action = fn(&Step, &mut Scene) -> Result<(), Reported>;
+
+/// One named step. The sequences in [`crate::run`] are arrays of them.
+pub struct Step {
+    /// What messages, options and chapters call it.
+    pub name: &'static str,
+    /// One sentence that says why it is there.
+    pub why: &'static str,
+    /// Whether `--bare` has it too.
+    pub bare: bool,
+    /// The child's part while the host's tree is still in sight: paths are the host's.
+    pub outside: Option<Action>,
+    /// The child's part from `pivot` on: paths are the container's.
+    pub inside: Option<Action>,
+}
+
+/// The proof that a failure has been told to the user; what is left of it is the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported(u8);
+
+/// The exit status of a failure of the runtime itself, as docker, chroot(1) and env(1) have it.
+pub const FAILED: u8 = 125;
+
+impl Reported {
+    /// The status to exit with.
+    pub const fn status(self) -> u8 {
+        self.0
+    }
+
+    /// The same failure with another exit status: 126 and 127 are the command's.
+    pub const fn with_status(self, status: u8) -> Self {
+        Self(status)
+    }
+}
+
+impl Step {
+    /// Says `container: STEP PATH: ERRNO (words)` on stderr; without PATH, where it is empty because the step has none.
+    pub fn failed(&self, path: &CStr, errno: Errno) -> Reported {
+        self.failed_with(path, errno, &[])
+    }
+
+    /// As [`Step::failed`], and then `hint: …` with the parts of the hint one after the other, if there are any.
+    pub fn failed_with(&self, path: &CStr, errno: Errno, hint: &[&[u8]]) -> Reported {
+        let mut printer = Printer::new(STDERR);
+        printer.put(b"container: ").put(self.name.as_bytes());
+        if !path.is_empty() {
+            printer.put(b" ").put_foreign(path.to_bytes());
+        }
+        printer.put(b": ").put(errno.name().unwrap_or("an error that has no name").as_bytes());
+        printer.put(b" (").put(errno.description().unwrap_or("unknown").as_bytes()).put(b")\n");
+        if !hint.is_empty() {
+            printer.put(b"hint: ");
+            for part in hint {
+                printer.put_foreign(part);
+            }
+            printer.put(b"\n");
+        }
+        // If stderr is closed or full, there is nowhere left to complain to; the exit status tells.
+        let _ = printer.finish();
+        Reported(FAILED)
+    }
+}

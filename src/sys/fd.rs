@@ -1,0 +1,52 @@
+//! File descriptors, owned and borrowed, as `std::os::fd` has them; this program has no std.
+
+use core::ffi::c_int;
+use core::marker::PhantomData;
+
+use syscalls::{Sysno, syscall};
+
+/// A descriptor that is open for as long as `'fd` lasts.
+#[derive(Clone, Copy)]
+pub struct BorrowedFd<'fd> {
+    fd: c_int,
+    owner: PhantomData<&'fd OwnedFd>,
+}
+
+impl BorrowedFd<'_> {
+    pub(super) const fn raw(self) -> c_int {
+        self.fd
+    }
+}
+
+/// `AT_FDCWD`: where a relative path begins, the working directory.
+pub(super) const CWD: BorrowedFd<'static> = BorrowedFd { fd: libc::AT_FDCWD, owner: PhantomData };
+
+/// Standard output, as the caller opened it.
+pub const STDOUT: BorrowedFd<'static> = BorrowedFd { fd: 1, owner: PhantomData };
+
+/// Standard error, as the caller opened it.
+pub const STDERR: BorrowedFd<'static> = BorrowedFd { fd: 2, owner: PhantomData };
+
+/// A descriptor that this value alone closes, when it is dropped.
+pub struct OwnedFd(c_int);
+
+impl OwnedFd {
+    /// Takes what the kernel has just returned from a call that opens something.
+    pub(super) const fn new(returned: usize) -> Self {
+        Self(returned as c_int)
+    }
+
+    /// Lends the descriptor to a system call.
+    pub const fn borrow(&self) -> BorrowedFd<'_> {
+        BorrowedFd { fd: self.0, owner: PhantomData }
+    }
+}
+
+impl Drop for OwnedFd {
+    fn drop(&mut self) {
+        // SAFETY: close(2) touches no memory, and `self` is the only owner of the number.
+        let closed = unsafe { syscall!(Sysno::close, self.0) };
+        // Linux frees the number even when close reports an error, and nothing was written through it that could be lost.
+        let _ = closed;
+    }
+}

@@ -1,0 +1,187 @@
+//! Files and directories.
+
+use core::ffi::{CStr, c_int, c_uint};
+use core::mem::MaybeUninit;
+
+use syscalls::{Errno, Sysno, syscall};
+
+use super::{BorrowedFd, CWD, OwnedFd, Pid};
+
+/// `openat(AT_FDCWD, path, flags | O_CLOEXEC, mode)`: opens a file; no descriptor of this program outlives its execve.
+///
+/// `mode` holds permission bits, used with O_CREAT, less the umask. ENOENT: there is no such file. ENOTDIR: O_DIRECTORY,
+/// and it is none. ELOOP: O_NOFOLLOW, and the last component is a symlink. EACCES: search or access permission.
+/// <https://man7.org/linux/man-pages/man2/openat.2.html>
+pub fn openat(path: &CStr, flags: c_int, mode: u32) -> Result<OwnedFd, Errno> {
+    let flags = flags | libc::O_CLOEXEC;
+    // SAFETY: the path ends in a NUL and the kernel only reads it; the new descriptor belongs to the result alone.
+    let fd = unsafe { syscall!(Sysno::openat, CWD.raw(), path.as_ptr(), flags, mode) }?;
+    Ok(OwnedFd::new(fd))
+}
+
+/// What stat(2) tells about a file, as far as this program asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStatus {
+    /// The type (`S_IFMT`) and the permission bits.
+    pub mode: u32,
+    /// The owner's user ID.
+    pub uid: u32,
+    /// The number of hard links: 0 once the file is removed.
+    pub nlink: u32,
+    /// The size in bytes.
+    pub size: u64,
+}
+
+/// `statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &statx)`: looks at a file without opening it, through symlinks.
+///
+/// ENOENT: there is no such file. ENOTDIR: a component of the path is no directory. EACCES: search permission.
+/// <https://man7.org/linux/man-pages/man2/statx.2.html>
+pub fn stat(path: &CStr) -> Result<FileStatus, Errno> {
+    statx(CWD, path, 0)
+}
+
+/// `statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, …)`: as [`stat`], but a symlink is looked at itself.
+pub fn lstat(path: &CStr) -> Result<FileStatus, Errno> {
+    statx(CWD, path, libc::AT_SYMLINK_NOFOLLOW)
+}
+
+/// `statx(fd, "", AT_EMPTY_PATH, …)`: looks at an open file.
+pub fn fstat(fd: BorrowedFd) -> Result<FileStatus, Errno> {
+    statx(fd, c"", libc::AT_EMPTY_PATH)
+}
+
+/// The one of the stat calls that has the same name and the same struct on every architecture.
+fn statx(dir: BorrowedFd, path: &CStr, flags: c_int) -> Result<FileStatus, Errno> {
+    let mut statx = MaybeUninit::<libc::statx>::uninit();
+    let (path, mask) = (path.as_ptr(), libc::STATX_BASIC_STATS);
+    // SAFETY: the path ends in a NUL; the kernel writes one struct statx, whose layout the libc crate has from it.
+    unsafe { syscall!(Sysno::statx, dir.raw(), path, flags, mask, statx.as_mut_ptr()) }?;
+    // SAFETY: the call succeeded, so the kernel filled the struct.
+    let statx = unsafe { statx.assume_init() };
+    Ok(FileStatus { mode: statx.stx_mode.into(), uid: statx.stx_uid, nlink: statx.stx_nlink, size: statx.stx_size })
+}
+
+/// `statfs(path, &statfs)`, of which it returns `f_type`: the file system's magic number.
+///
+/// <https://man7.org/linux/man-pages/man2/statfs.2.html>
+pub fn statfs_type(path: &CStr) -> Result<i64, Errno> {
+    let mut statfs = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the path ends in a NUL; the kernel writes one struct statfs, whose layout the libc crate has from it.
+    unsafe { syscall!(Sysno::statfs, path.as_ptr(), statfs.as_mut_ptr()) }?;
+    // SAFETY: the call succeeded, so the kernel filled the struct.
+    Ok(unsafe { statfs.assume_init() }.f_type)
+}
+
+/// `faccessat(AT_FDCWD, path, mode)`: whether the file exists (F_OK) or may be used so (R_OK, W_OK, X_OK) by the real user.
+///
+/// ENOENT: there is no such file. EACCES: it may not be used so. EROFS: W_OK on a read-only file system.
+/// <https://man7.org/linux/man-pages/man2/access.2.html>
+pub fn faccessat(path: &CStr, mode: c_int) -> Result<(), Errno> {
+    // SAFETY: the path ends in a NUL and the kernel only reads it.
+    unsafe { syscall!(Sysno::faccessat, CWD.raw(), path.as_ptr(), mode) }.map(drop)
+}
+
+/// `mkdirat(AT_FDCWD, path, mode)`: makes a directory; `mode` holds permission bits, less the umask.
+///
+/// EEXIST: something is there already. ENOENT: the parent is missing.
+/// <https://man7.org/linux/man-pages/man2/mkdir.2.html>
+pub fn mkdirat(path: &CStr, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the path ends in a NUL and the kernel only reads it.
+    unsafe { syscall!(Sysno::mkdirat, CWD.raw(), path.as_ptr(), mode) }.map(drop)
+}
+
+/// `unlinkat(AT_FDCWD, path, AT_REMOVEDIR)`: removes a directory, if it is empty.
+///
+/// ENOTEMPTY: it is not. ENOENT: there is none.
+/// <https://man7.org/linux/man-pages/man2/rmdir.2.html>
+pub fn rmdir(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends in a NUL and the kernel only reads it.
+    unsafe { syscall!(Sysno::unlinkat, CWD.raw(), path.as_ptr(), libc::AT_REMOVEDIR) }.map(drop)
+}
+
+/// `unlinkat(AT_FDCWD, path, 0)`: removes a file's name.
+///
+/// ENOENT: there is none. EISDIR: it is a directory.
+/// <https://man7.org/linux/man-pages/man2/unlink.2.html>
+pub fn unlink(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends in a NUL and the kernel only reads it.
+    unsafe { syscall!(Sysno::unlinkat, CWD.raw(), path.as_ptr(), 0) }.map(drop)
+}
+
+/// `mknodat(AT_FDCWD, path, S_IFREG | mode, 0)`: makes an empty file without opening it.
+///
+/// EEXIST: something is there already.
+/// <https://man7.org/linux/man-pages/man2/mknod.2.html>
+pub fn mknod_file(path: &CStr, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the path ends in a NUL and the kernel only reads it.
+    unsafe { syscall!(Sysno::mknodat, CWD.raw(), path.as_ptr(), libc::S_IFREG | mode, 0) }.map(drop)
+}
+
+/// `symlinkat(target, AT_FDCWD, path)`: makes a symbolic link to `target`.
+///
+/// EEXIST: something is there already.
+/// <https://man7.org/linux/man-pages/man2/symlink.2.html>
+pub fn symlink(target: &CStr, path: &CStr) -> Result<(), Errno> {
+    // SAFETY: both strings end in a NUL and the kernel only reads them.
+    unsafe { syscall!(Sysno::symlinkat, target.as_ptr(), CWD.raw(), path.as_ptr()) }.map(drop)
+}
+
+/// `pread(fd, buffer, len, offset)`: reads from a place in a file; returns how many bytes, 0 at its end.
+///
+/// EISDIR: it is a directory.
+/// <https://man7.org/linux/man-pages/man2/pread.2.html>
+pub fn pread(fd: BorrowedFd, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most the buffer's length into the buffer.
+    unsafe { syscall!(Sysno::pread64, fd.raw(), buffer.as_mut_ptr(), buffer.len(), offset) }
+}
+
+/// `write(fd, bytes, len)`: writes some of the bytes, and returns how many.
+///
+/// EPIPE: nobody reads any more. ENOSPC: the device is full.
+/// <https://man7.org/linux/man-pages/man2/write.2.html>
+pub fn write(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel only reads, and at most the slice's length.
+    unsafe { syscall!(Sysno::write, fd.raw(), bytes.as_ptr(), bytes.len()) }
+}
+
+/// `close_range(first, last, 0)`: closes every descriptor from `first` to `last`, both included.
+///
+/// It is for the moment before execve(2), and never fails but for `first` above `last` (EINVAL). `first` is above 2;
+/// an [`OwnedFd`] that this closes would close its number a second time, so the caller execs or exits next.
+/// <https://man7.org/linux/man-pages/man2/close_range.2.html>
+pub fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
+    // SAFETY: closing descriptors touches no memory.
+    unsafe { syscall!(Sysno::close_range, first, last, 0) }.map(drop)
+}
+
+/// `fcntl(fd, F_SETLK, {F_WRLCK, SEEK_SET, 0, 0})`: locks the whole file for this process, or fails at once.
+///
+/// The kernel frees the lock when the process closes the file or ends, however it ends. EAGAIN or EACCES: another process
+/// has it; [`fcntl_getlk`] tells which. `fd` is open for writing.
+/// <https://man7.org/linux/man-pages/man2/F_SETLK.2const.html>
+pub fn fcntl_setlk(fd: BorrowedFd) -> Result<(), Errno> {
+    let lock = whole_file_lock();
+    // SAFETY: the kernel reads one struct flock.
+    unsafe { syscall!(Sysno::fcntl, fd.raw(), libc::F_SETLK, &raw const lock) }.map(drop)
+}
+
+/// `fcntl(fd, F_GETLK, {F_WRLCK, SEEK_SET, 0, 0})`: the process that holds a lock on the file, if any does but the caller.
+///
+/// A holder outside the caller's PID namespace has PID 0.
+/// <https://man7.org/linux/man-pages/man2/F_GETLK.2const.html>
+pub fn fcntl_getlk(fd: BorrowedFd) -> Result<Option<Pid>, Errno> {
+    let mut lock = whole_file_lock();
+    // SAFETY: the kernel reads one struct flock and writes it back.
+    unsafe { syscall!(Sysno::fcntl, fd.raw(), libc::F_GETLK, &raw mut lock) }?;
+    Ok((c_int::from(lock.l_type) != libc::F_UNLCK).then_some(Pid(lock.l_pid)))
+}
+
+fn whole_file_lock() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as _,
+        l_whence: libc::SEEK_SET as _,
+        l_start: 0,
+        l_len: 0, // to the end of the file, wherever that is
+        l_pid: 0,
+    }
+}

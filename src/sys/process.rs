@@ -1,0 +1,132 @@
+//! Processes: made, turned into another program, waited for, ended.
+
+use core::ffi::{CStr, c_int, c_void};
+use core::mem::MaybeUninit;
+
+use syscalls::{Errno, Sysno, syscall};
+
+use super::{Stack, Vector, arch};
+
+/// A process ID in this process's PID namespace; 0 is a process outside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pid(pub(super) c_int);
+
+impl Pid {
+    /// The number itself.
+    pub const fn number(self) -> u32 {
+        self.0.unsigned_abs()
+    }
+}
+
+/// `clone(flags | CLONE_VM | CLONE_VFORK | SIGCHLD, stack top, …)`: starts a process that runs `child` on `stack`.
+///
+/// `flags` names new namespaces (CLONE_NEWNS, CLONE_NEWPID …). What `child` returns is the new process's exit status.
+/// EPERM: no CAP_SYS_ADMIN. ENOSPC: too many namespaces (/proc/sys/user). EAGAIN: too many processes. ENOMEM.
+/// <https://man7.org/linux/man-pages/man2/clone.2.html>
+///
+/// It is safe to call, although the child shares this process's memory (CLONE_VM), because of CLONE_VFORK: the kernel lets
+/// the caller continue only after the child has given the memory up, by execve or by its end. So the child is to the
+/// caller what a function call is. It runs on memory of its own, `stack`, that is lent to it for just that time; all that
+/// `child` borrows is still there; and no two threads of control ever run in the memory at once. If SIGKILL ends the wait,
+/// the caller does not continue at all. Nothing unwinds out of `child`: panics abort, and `enter` never returns. The child
+/// has its own copy of descriptors, signal dispositions and working directory, since CLONE_FILES, CLONE_SIGHAND and
+/// CLONE_FS are not asked for.
+pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
+    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let mut child = Some(child);
+    let arg = (&raw mut child).cast::<c_void>();
+    // SAFETY: the stack's top is the end of a page of memory that is lent for this call; `arg` is what `enter::<F>` takes,
+    // and it outlives the child's use of the memory as explained above.
+    let returned = unsafe { arch::clone_onto(flags as usize, stack.top(), enter::<F>, arg) };
+    Errno::from_ret(returned as usize).map(|pid| Pid(pid as c_int))
+}
+
+/// Where the child begins, on its own stack.
+extern "C" fn enter<F: FnOnce() -> u8>(arg: *mut c_void) -> ! {
+    // SAFETY: `clone` passes the address of its `Option<F>`, and waits.
+    let child = unsafe { &mut *arg.cast::<Option<F>>() }.take();
+    exit_group(child.map_or(0, |child| child()))
+}
+
+/// `exit_group(status)`: ends the process.
+///
+/// <https://man7.org/linux/man-pages/man2/exit_group.2.html>
+pub fn exit_group(status: u8) -> ! {
+    loop {
+        // SAFETY: the call ends the process; whatever it leaves undone is its own.
+        let returned = unsafe { syscall!(Sysno::exit_group, status) };
+        // It does not return. The loop tells the compiler so.
+        let _ = returned;
+    }
+}
+
+/// `execve(path, argv, envp)`: turns this process into another program; returns only if it could not.
+///
+/// ENOENT: no such file, or its interpreter or loader is missing. EACCES: not executable, or no regular file.
+/// ENOEXEC: of no format that the kernel knows. ENOTDIR: a component of the path is no directory. E2BIG: too many words.
+/// <https://man7.org/linux/man-pages/man2/execve.2.html>
+pub fn execve(path: &CStr, argv: Vector, envp: Vector) -> Errno {
+    // SAFETY: the path ends in a NUL, both vectors in NULL, and the kernel only reads them.
+    let failed = unsafe { syscall!(Sysno::execve, path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    failed.err().unwrap_or(Errno::EINVAL) // an execve that succeeds does not return
+}
+
+/// How a process ended, as wait4(2) encodes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitStatus(c_int);
+
+impl WaitStatus {
+    /// The status that a shell would show: the process's own, or 128+N if signal N ended it.
+    pub const fn shell_status(self) -> u8 {
+        match self.0 & 0x7f {
+            0 => (self.0 >> 8) as u8,
+            signal => 128 + signal as u8,
+        }
+    }
+}
+
+/// `wait4(pid, &status, 0, NULL)`: waits until a child has ended, and takes it off the process table.
+///
+/// EINTR: a signal came first; call again. ECHILD: it is no child of this process.
+/// <https://man7.org/linux/man-pages/man2/wait4.2.html>
+pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
+    let mut status = MaybeUninit::<c_int>::uninit();
+    // SAFETY: the kernel writes one int.
+    unsafe { syscall!(Sysno::wait4, pid.0, status.as_mut_ptr(), 0, 0) }?;
+    // SAFETY: the call succeeded, so the kernel wrote the int.
+    Ok(WaitStatus(unsafe { status.assume_init() }))
+}
+
+/// `prctl(PR_SET_PDEATHSIG, signal)`: asks for a signal when the thread that made this process ends.
+///
+/// <https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html>
+pub fn prctl_set_pdeathsig(signal: c_int) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { syscall!(Sysno::prctl, libc::PR_SET_PDEATHSIG, signal) }.map(drop)
+}
+
+/// `chdir(path)`: changes the working directory.
+///
+/// ENOENT: there is no such directory. ENOTDIR: it is none. EACCES: search permission.
+/// <https://man7.org/linux/man-pages/man2/chdir.2.html>
+pub fn chdir(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends in a NUL and the kernel only reads it.
+    unsafe { syscall!(Sysno::chdir, path.as_ptr()) }.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WaitStatus;
+
+    #[test]
+    fn the_status_of_a_command_that_exits_is_its_own() {
+        assert_eq!(WaitStatus(7 << 8).shell_status(), 7);
+        assert_eq!(WaitStatus(255 << 8).shell_status(), 255);
+    }
+
+    #[test]
+    fn the_status_of_a_command_that_a_signal_ends_is_128_more_than_the_signal() {
+        assert_eq!(WaitStatus(9).shell_status(), 137);
+        assert_eq!(WaitStatus(11 | 0x80).shell_status(), 139, "a core dump does not count");
+    }
+}

@@ -1,0 +1,55 @@
+//! A stack made by hand.
+
+use core::ffi::c_void;
+
+use syscalls::{Errno, Sysno, syscall};
+
+/// The guard is one page. Where pages are larger (64 KiB on some aarch64), the kernel rounds it up, and the stack with it.
+const GUARD: usize = 64 * 1024;
+
+/// Memory for a thread of control: mapped here, unmapped when dropped.
+///
+/// ```text
+///   base               base + GUARD                     top (16-byte aligned: it is the end of a page)
+///   | PROT_NONE: the guard | readable and writable ...  |
+///                          grows down  <-------------- starts here
+/// ```
+///
+/// What overruns the stack meets the guard and ends by SIGSEGV, and does not write into whatever lies below.
+pub struct Stack {
+    base: usize,
+    len: usize,
+}
+
+impl Stack {
+    /// `mmap(NULL, GUARD + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)`, then `mprotect` of `size`.
+    ///
+    /// `size` is in bytes, a multiple of 64 KiB, so that it is a number of whole pages everywhere. No page is used before
+    /// it is touched. ENOMEM: no room in the address space, or a limit (RLIMIT_AS) is reached.
+    /// <https://man7.org/linux/man-pages/man2/mmap.2.html>
+    pub fn map(size: usize) -> Result<Self, Errno> {
+        let len = GUARD + size;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing that exists.
+        let base = unsafe { syscall!(Sysno::mmap, 0, len, libc::PROT_NONE, flags, -1isize, 0) }?;
+        let stack = Self { base, len };
+        let open = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: the range lies in the mapping made above, which nothing refers to yet.
+        unsafe { syscall!(Sysno::mprotect, base + GUARD, size, open) }?;
+        Ok(stack)
+    }
+
+    /// The end of the stack, where it begins to grow down: what clone(2) wants to be given.
+    pub(super) fn top(&mut self) -> *mut c_void {
+        core::ptr::with_exposed_provenance_mut(self.base + self.len)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own, and whoever ran on it borrowed the value.
+        let unmapped = unsafe { syscall!(Sysno::munmap, self.base, self.len) };
+        // munmap of a whole mapping cannot fail; and if it did, the memory would go with the process.
+        let _ = unmapped;
+    }
+}
