@@ -155,7 +155,9 @@ fn entry(env: Words, name: &[u8]) -> Option<Word<'static>> {
 /// `--help`, on stdout.
 pub fn print_help() -> Result<u8, Reported> {
     let mut printer = Printer::new(STDOUT);
-    printer.put(USAGE).put(b"\n\nRuns CMD in the container ID: on a copy-on-write view of images/IMAGE, with its own processes");
+    printer.put(USAGE).put(
+        b"\n\nRuns CMD in the container ID: on a copy-on-write view of images/IMAGE, with its own processes",
+    );
     printer.put(b" and mounts.\nWhat it writes stays in /tmp/container/ID/upper, and is there again the next time.\n\nOptions:\n");
     for flag in &FLAGS {
         let short = flag.short.unwrap_or("");

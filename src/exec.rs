@@ -29,9 +29,17 @@ const NOT_FOUND: u8 = 127;
 pub fn exec(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     let command = scene.spec.command;
     let failed = |errno| step.failed(command.name(), errno);
-    let hostname = Text::concat(&[b"HOSTNAME=", scene.spec.id.as_bytes()]).map_err(failed)?;
-    let env = [Some(PATH.into()), Some(c"HOME=/root".into()), Some(hostname.as_cstr().into()), scene.spec.term, None];
-    let (Some(argv), Some(env)) = (command.argv(), Vector::new(&env)) else { return Err(failed(Errno::EINVAL)) };
+    let hostname = Text::concat(&[b"HOSTNAME=", scene.spec.id.as_bytes()]);
+    let env = [
+        Some(PATH.into()),
+        Some(c"HOME=/root".into()),
+        Some(hostname.as_cstr().into()),
+        scene.spec.term,
+        None,
+    ];
+    let (Some(argv), Some(env)) = (command.argv(), Vector::new(&env)) else {
+        return Err(failed(Errno::EINVAL));
+    };
     sys::close_range(3, u32::MAX).map_err(failed)?;
     let errno = search(command, argv, env);
     Err(explain(step, command, errno))
@@ -41,21 +49,17 @@ pub fn exec(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
 fn search(command: Command, argv: Vector, env: Vector) -> Errno {
     let mut remembered = Errno::ENOENT;
     for path in candidates(command.name()) {
-        let errno = match path {
-            Ok(path) => run(&path, command, argv, env),
-            Err(errno) => errno,
-        };
-        match errno {
+        match run(&path, command, argv, env) {
             Errno::ENOENT | Errno::ENOTDIR => {}
-            Errno::EACCES => remembered = errno,
-            _ => return errno,
+            Errno::EACCES => remembered = Errno::EACCES,
+            errno => return errno,
         }
     }
     remembered
 }
 
 /// The paths that a command's word may mean: itself, if there is a slash in it; else a file of each directory.
-fn candidates(name: &CStr) -> impl Iterator<Item = Result<Text, Errno>> {
+fn candidates(name: &CStr) -> impl Iterator<Item = Text> {
     let name = name.to_bytes();
     const AS_IT_IS: [&[u8]; 1] = [b""];
     let directories = match name {
@@ -99,39 +103,44 @@ fn explain(step: &Step, command: Command, errno: Errno) -> Reported {
             None => step.failed(name, errno).with_status(NOT_FOUND),
         },
         Errno::EACCES => cannot(name, &[b"it is a directory, or not executable: see chmod +x"]),
-        Errno::ENOEXEC => cannot(name, &[b"the kernel does not know its format, and there is no /bin/sh to run it as a script"]),
+        Errno::ENOEXEC => cannot(
+            name,
+            &[b"the kernel does not know its format, and there is no /bin/sh to run it as a script"],
+        ),
         _ => cannot(name, &[]),
     }
 }
 
 /// The first candidate that is there after all.
 fn find_existing(name: &CStr) -> Option<Text> {
-    candidates(name).flatten().find(|path| sys::stat(path.as_cstr()).is_ok())
+    candidates(name).find(|path| sys::stat(path.as_cstr()).is_ok())
 }
 
 /// The file is there: what is not there is what runs it, or what runs that in its turn.
 fn explain_missing_interpreter(step: &Step, path: &Text) -> Reported {
     const DEEPEST: usize = 5; // The kernel's own limit.
-    let mut hint = Text::new();
     let mut file = Text::concat(&[path.as_bytes()]);
     for _ in 0..DEEPEST {
-        let Some(interpreter) = file.as_ref().ok().and_then(interpreter_of) else { break };
-        hint = interpreter;
-        if sys::stat(hint.as_cstr()).is_err() {
-            break;
+        match interpreter_of(&file) {
+            Some(interpreter) if sys::stat(interpreter.as_cstr()).is_err() => {
+                let hint = [
+                    b"the file is there, but its interpreter or loader ",
+                    interpreter.as_bytes(),
+                    b" is not in the image",
+                ];
+                return step.failed_with(path.as_cstr(), Errno::ENOENT, &hint).with_status(CANNOT_RUN);
+            }
+            Some(interpreter) => file = interpreter,
+            None => break,
         }
-        file = Text::concat(&[hint.as_bytes()]);
     }
-    let words: &[&[u8]] = match hint.as_bytes() {
-        b"" => &[b"the file is there, but something that it needs to run is not in the image"],
-        interpreter => &[b"the file is there, but its interpreter or loader ", interpreter, b" is not in the image"],
-    };
-    step.failed_with(path.as_cstr(), Errno::ENOENT, words).with_status(CANNOT_RUN)
+    let hint: &[u8] = b"the file is there, but something that it needs to run is not in the image";
+    step.failed_with(path.as_cstr(), Errno::ENOENT, &[hint]).with_status(CANNOT_RUN)
 }
 
 fn interpreter_of(path: &Text) -> Option<Text> {
     let file = sys::openat(path.as_cstr(), libc::O_RDONLY | libc::O_NONBLOCK, 0).ok()?;
     let mut head = [0; 4096];
     let len = sys::pread(file.borrow(), &mut head, 0).ok()?;
-    Text::concat(&[interpreter::named_in(head.get(..len)?)?]).ok()
+    Some(Text::concat(&[interpreter::named_in(head.get(..len)?)?]))
 }

@@ -28,8 +28,10 @@ struct Layout {
     p_filesz: usize,
 }
 
-const ELF32: Layout = Layout { word: 4, e_phoff: 28, e_phentsize: 42, e_phnum: 44, p_offset: 4, p_filesz: 16 };
-const ELF64: Layout = Layout { word: 8, e_phoff: 32, e_phentsize: 54, e_phnum: 56, p_offset: 8, p_filesz: 32 };
+const ELF32: Layout =
+    Layout { word: 4, e_phoff: 28, e_phentsize: 42, e_phnum: 44, p_offset: 4, p_filesz: 16 };
+const ELF64: Layout =
+    Layout { word: 8, e_phoff: 32, e_phentsize: 54, e_phnum: 56, p_offset: 8, p_filesz: 32 };
 
 /// The path in the segment of type PT_INTERP.
 fn elf_loader(file: &[u8], class: u8) -> Option<&[u8]> {
@@ -99,7 +101,9 @@ mod tests {
 
     #[test]
     fn other_files_name_none() {
-        for head in [&b""[..], b"#", b"#!", b"#!   \n", b"echo hi\n", b"\x7fELF", b"\x7fELF\x02", b"\x7fELF\x07aaaa"] {
+        for head in
+            [&b""[..], b"#", b"#!", b"#!   \n", b"echo hi\n", b"\x7fELF", b"\x7fELF\x02", b"\x7fELF\x07aaaa"]
+        {
             assert_eq!(named_in(head), None, "{head:?}");
         }
     }

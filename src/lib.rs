@@ -31,12 +31,13 @@ pub mod supervise;
 pub mod print;
 pub mod step;
 pub mod text;
+pub mod words;
 
 use sys::Process;
 
 /// The program: from the initial stack to the exit status.
 pub fn main(process: &Process) -> u8 {
-    let outcome = cli::parse(&process).and_then(|request| match request {
+    let outcome = cli::parse(process).and_then(|request| match request {
         cli::Request::Help => cli::print_help(),
         cli::Request::Version => cli::print_version(),
         cli::Request::Run(spec) => run::run(&spec),

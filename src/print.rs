@@ -36,7 +36,11 @@ impl<'fd> Printer<'fd> {
             for char in chunk.valid().chars() {
                 let encoded = &mut [0; 4];
                 let utf8 = char.encode_utf8(encoded).as_bytes();
-                if char.is_control() { self.put_hex(utf8) } else { self.put(utf8) };
+                if char.is_control() {
+                    self.put_hex(utf8)
+                } else {
+                    self.put(utf8)
+                };
             }
             self.put_hex(chunk.invalid());
         }

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_ulong};
 
 use crate::run::Scene;
-use crate::state::State;
+use crate::spec::Spec;
 use crate::step::{Reported, Step};
 use crate::sys::{self, Errno};
 use crate::text::Text;
@@ -11,75 +11,72 @@ use crate::text::Text;
 /// private: no mount of the container's shows outside.
 pub fn private(step: &Step, _: &mut Scene) -> Result<(), Reported> {
     sys::mount_change(c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| match errno {
-        Errno::EINVAL => step.failed_with(c"/", errno, &[b"/ is not a mount point: is this inside a chroot?"]),
+        Errno::EINVAL => {
+            step.failed_with(c"/", errno, &[b"/ is not a mount point: is this inside a chroot?"])
+        }
         _ => step.failed(c"/", errno),
     })
 }
 
 /// overlay: the image below, what the container writes above it, both in one at `merged`.
 pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    let merged = scene.state.path(step, b"merged")?;
-    let layers = layers(scene).map_err(|errno| step.failed_with(merged.as_cstr(), errno, &[TOO_LONG]))?;
+    const TOO_LONG: &[u8] =
+        b"CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter ones";
+    let merged = scene.spec.container_path(b"/merged");
+    let layers = layers(scene.spec);
+    if layers.is_too_long() {
+        return Err(step.failed_with(merged.as_cstr(), Errno::ENAMETOOLONG, &[TOO_LONG]));
+    }
     sys::mount(c"overlay", merged.as_cstr(), c"overlay", libc::MS_RELATIME, layers.as_cstr())
-        .map_err(|errno| why_no_overlay(step, scene, &merged, errno))
+        .map_err(|errno| why_no_overlay(step, scene.spec, &merged, errno))
 }
 
-const TOO_LONG: &[u8] = b"the paths of the image and of CONTAINER_STATE do not fit into a page: choose shorter ones";
-
 /// `lowerdir=…,upperdir=…,workdir=…`
-fn layers(scene: &Scene) -> Result<Text, Errno> {
+fn layers(spec: &Spec) -> Text {
     let mut layers = Text::new();
-    for (option, dir, name) in [
-        (&b"lowerdir="[..], scene.image.as_bytes(), &b""[..]),
-        (b",upperdir=", scene.state.dir().to_bytes(), b"/upper"),
-        (b",workdir=", scene.state.dir().to_bytes(), b"/work"),
+    for (option, path) in [
+        (&b"lowerdir="[..], spec.image_path()),
+        (b",upperdir=", spec.container_path(b"/upper")),
+        (b",workdir=", spec.container_path(b"/work")),
     ] {
-        layers.push(option)?;
-        push_escaped(&mut layers, dir)?;
-        layers.push(name)?;
+        layers.push(option);
+        push_escaped(&mut layers, path.as_bytes());
     }
-    Ok(layers)
+    layers
 }
 
 /// overlayfs splits its options at commas and its lower directories at colons, unless a backslash stands before.
-fn push_escaped(text: &mut Text, path: &[u8]) -> Result<(), Errno> {
+fn push_escaped(text: &mut Text, path: &[u8]) {
     for byte in path {
         if b",:\\".contains(byte) {
-            text.push(b"\\")?;
+            text.push(b"\\");
         }
-        text.push(&[*byte])?;
+        text.push(&[*byte]);
     }
-    Ok(())
 }
 
 /// Finds which of the documented causes it is that overlayfs refuses, and says what mends it.
-fn why_no_overlay(step: &Step, scene: &Scene, merged: &Text, errno: Errno) -> Reported {
+fn why_no_overlay(step: &Step, spec: &Spec, merged: &Text, errno: Errno) -> Reported {
+    const NO_OVERLAYFS: &[u8] = b"this kernel has no overlayfs: try modprobe overlay";
     match errno {
-        Errno::ENODEV => {
-            step.failed_with(merged.as_cstr(), errno, &[b"this kernel has no overlayfs: try modprobe overlay"])
-        }
-        Errno::ENOENT => missing_part(step, scene.state, merged),
-        _ => refused_file_system(step, scene, merged, errno),
+        Errno::ENODEV => step.failed_with(merged.as_cstr(), errno, &[NO_OVERLAYFS]),
+        Errno::ENOENT => missing_part(step, spec),
+        _ => refused_file_system(step, spec, merged, errno),
     }
 }
 
-fn missing_part(step: &Step, state: &State, merged: &Text) -> Reported {
-    const HINT: &[u8] = b"it was there once: make it again, or remove all of the container's directory to begin anew";
-    for name in [b"upper", &b"work"[..], b"merged"] {
-        match state.path(step, name) {
-            Ok(path) if sys::lstat(path.as_cstr()).is_err() => {
-                return step.failed_with(path.as_cstr(), Errno::ENOENT, &[HINT]);
-            }
-            Ok(_) => {}
-            Err(reported) => return reported,
-        }
-    }
-    step.failed(merged.as_cstr(), Errno::ENOENT)
+fn missing_part(step: &Step, spec: &Spec) -> Reported {
+    const HINT: &[u8] =
+        b"it was there once: make it again, or remove all of the container's directory to begin anew";
+    let is_missing = |path: &Text| sys::lstat(path.as_cstr()).is_err();
+    let parts = [&b"/upper"[..], b"/work", b"/merged"];
+    let missing = parts.into_iter().map(|name| spec.container_path(name)).find(is_missing);
+    step.failed_with(missing.unwrap_or_else(|| spec.image_path()).as_cstr(), Errno::ENOENT, &[HINT])
 }
 
-fn refused_file_system(step: &Step, scene: &Scene, merged: &Text, errno: Errno) -> Reported {
-    let name = |path| sys::statfs_type(path).map_or("unknown", file_system_name).as_bytes();
-    let (state, image) = (name(scene.state.dir()), name(scene.image.as_cstr()));
+fn refused_file_system(step: &Step, spec: &Spec, merged: &Text, errno: Errno) -> Reported {
+    let name = |path: Text| sys::statfs_type(path.as_cstr()).map_or("unknown", file_system_name).as_bytes();
+    let (state, image) = (name(spec.state_path()), name(spec.image_path()));
     let hint = [
         b"the state directory is on ",
         state,
@@ -132,14 +129,15 @@ fn suitable_directory() -> &'static [u8] {
 /// pivot_root(2) wants a directory beneath the new root to put the old one at. "." for both does without making one, and
 /// without leaving one behind: <https://man7.org/linux/man-pages/man2/pivot_root.2.html#NOTES>.
 pub fn pivot(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    let merged = scene.state.path(step, b"merged")?;
+    let merged = scene.spec.container_path(b"/merged");
     sys::chdir(merged.as_cstr()).map_err(|errno| step.failed(merged.as_cstr(), errno))?;
     sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(step, &merged, errno))
 }
 
 /// Of the six causes of EINVAL, `private` and `overlay` have ruled out all but one.
 fn why_no_pivot(step: &Step, merged: &Text, errno: Errno) -> Reported {
-    const RAMFS: &[u8] = b"the root here is the initial ramfs, which cannot be pivoted away: switch_root to a real one first";
+    const RAMFS: &[u8] =
+        b"the root here is the initial ramfs, which cannot be pivoted away: switch_root to a real one first";
     let is_initial = || sys::statfs_type(c"/").is_ok_and(|magic| matches!(magic, 0x8584_58f6 | 0x0102_1994));
     if errno == Errno::EINVAL && is_initial() {
         return step.failed_with(merged.as_cstr(), errno, &[RAMFS]);
@@ -214,7 +212,7 @@ mod tests {
     #[test]
     fn what_overlayfs_splits_at_is_escaped() {
         let mut text = Text::new();
-        push_escaped(&mut text, b"/a b/c,d:e\\f=g").unwrap();
+        push_escaped(&mut text, b"/a b/c,d:e\\f=g");
         assert_eq!(text.as_cstr(), c"/a b/c\\,d\\:e\\\\f=g");
     }
 }

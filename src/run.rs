@@ -11,11 +11,12 @@
 //!                                             exec     execve along PATH
 //! ```
 
+use core::mem::ManuallyDrop;
+
 use crate::spec::Spec;
 use crate::state::State;
 use crate::step::{FAILED, Reported, Step};
 use crate::sys::{self, Errno, OwnedFd, Pid, Stack};
-use crate::text::Text;
 use crate::{exec, rootfs, supervise};
 
 /// A step of the parent. Each hands a value on to the next, so they are calls in [`run`] and not functions in a table.
@@ -24,11 +25,16 @@ const fn parent(name: &'static str, why: &'static str) -> Step {
 }
 
 /// argv -> [`Spec`]
-pub const PARSE: Step = parent("parse", "What is wrong with the command line is said before anything is done.");
-const IMAGE: Step = parent("image", "An image that is missing is the user's commonest mistake, and the cheapest to find.");
-const STATE: Step = parent("state", "What the container writes needs a place that nobody else can touch or use meanwhile.");
-const STACK: Step = parent("stack", "The child shares the parent's memory until it execs, so it needs a stack of its own.");
-const CLONE: Step = parent("clone", "New namespaces begin with a new process: it sees its own mounts and its own PIDs.");
+pub const PARSE: Step =
+    parent("parse", "What is wrong with the command line is said before anything is done.");
+const IMAGE: Step =
+    parent("image", "An image that is missing is the user's commonest mistake, and the cheapest to find.");
+const STATE: Step =
+    parent("state", "What the container writes needs a place that nobody else can touch or use meanwhile.");
+const STACK: Step =
+    parent("stack", "The child shares the parent's memory until it execs, so it needs a stack of its own.");
+const CLONE: Step =
+    parent("clone", "New namespaces begin with a new process: it sees its own mounts and its own PIDs.");
 const WAIT: Step = parent("wait", "Somebody must take the command's exit status, and pass it on.");
 
 /// The parent's column.
@@ -95,9 +101,7 @@ pub struct Scene<'a> {
     /// What the container is.
     pub spec: &'a Spec<'a>,
     /// Its directory on the host.
-    pub state: &'a State,
-    /// Its image's directory on the host.
-    pub image: &'a Text,
+    pub state: &'a State<'a>,
     /// The host's devices, on their way across `pivot`.
     pub devices: [Option<OwnedFd>; rootfs::DEVICES.len()],
 }
@@ -107,16 +111,17 @@ const STACK_SIZE: usize = 256 * 1024;
 
 /// The parent: from the spec to the exit status.
 pub fn run(spec: &Spec) -> Result<u8, Reported> {
-    let image = find_image(&IMAGE, spec)?;
-    let state = State::prepare(&STATE, spec)?;
-    contain(spec, &image, &state).inspect_err(|_| state.discard())
+    find_image(&IMAGE, spec)?;
+    // It is never dropped: its lock is held to the very end, when the kernel frees it.
+    let state = ManuallyDrop::new(State::prepare(&STATE, spec)?);
+    contain(spec, &state).inspect_err(|_| state.discard())
 }
 
-fn contain(spec: &Spec, image: &Text, state: &State) -> Result<u8, Reported> {
+fn contain(spec: &Spec, state: &State) -> Result<u8, Reported> {
     let mut setup = Ok(());
     let stack = Stack::map(STACK_SIZE).map_err(|errno| STACK.failed(c"", errno))?;
     let child = start(stack, || {
-        setup = enter(Scene { spec, state, image, devices: Default::default() });
+        setup = enter(Scene { spec, state, devices: Default::default() });
         setup.map_or_else(Reported::status, |()| FAILED)
     })?;
     let status = supervise::wait(&WAIT, child)?;
@@ -130,7 +135,9 @@ fn start(mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> 
     sys::clone(libc::CLONE_NEWNS | libc::CLONE_NEWPID, &mut stack, child).map_err(|errno| {
         let hint: &[&[u8]] = match errno {
             Errno::EPERM => &[b"new namespaces need root: try sudo"],
-            Errno::ENOSPC => &[b"too many namespaces: see /proc/sys/user/max_pid_namespaces and max_mnt_namespaces"],
+            Errno::ENOSPC => {
+                &[b"too many namespaces: see /proc/sys/user/max_pid_namespaces and max_mnt_namespaces"]
+            }
             Errno::EAGAIN => &[b"too many processes: see ulimit -u and the pids cgroup"],
             _ => &[],
         };
@@ -150,17 +157,14 @@ fn enter(mut scene: Scene) -> Result<(), Reported> {
     Ok(())
 }
 
-/// Finds the directory images/IMAGE, and returns its path.
-fn find_image(step: &Step, spec: &Spec) -> Result<Text, Reported> {
-    let path = Text::concat(&[spec.images.to_bytes(), b"/", spec.image.as_bytes()]);
-    let path = path.map_err(|errno| step.failed(spec.images, errno))?;
+/// Looks whether images/IMAGE is a directory.
+fn find_image(step: &Step, spec: &Spec) -> Result<(), Reported> {
+    let path = spec.image_path();
+    let hint = [b"make image IMAGE=", spec.image.as_bytes(), b", or set CONTAINER_IMAGES to where it is"];
     match sys::stat(path.as_cstr()) {
-        Ok(status) if status.mode & libc::S_IFMT == libc::S_IFDIR => Ok(path),
+        Ok(status) if status.mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
         Ok(_) => Err(step.failed(path.as_cstr(), Errno::ENOTDIR)),
-        Err(Errno::ENOENT) => {
-            let hint = [b"make image IMAGE=", spec.image.as_bytes(), b", or set CONTAINER_IMAGES to where it is"];
-            Err(step.failed_with(path.as_cstr(), Errno::ENOENT, &hint))
-        }
+        Err(Errno::ENOENT) => Err(step.failed_with(path.as_cstr(), Errno::ENOENT, &hint)),
         Err(errno) => Err(step.failed(path.as_cstr(), errno)),
     }
 }

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use crate::sys::{Vector, Word};
+use crate::text::{Text, decimal};
 
 /// All that the run sequence needs to know.
 pub struct Spec<'a> {
@@ -22,6 +23,31 @@ pub struct Spec<'a> {
     pub term: Option<Word<'a>>,
     /// `--bare`: the least that makes a container, and no more.
     pub bare: bool,
+}
+
+impl Spec<'_> {
+    /// The image's directory.
+    pub fn image_path(&self) -> Text {
+        Text::concat(&[self.images.to_bytes(), b"/", self.image.as_bytes()])
+    }
+
+    /// The directory of all of this user's containers: `$CONTAINER_STATE`, or /tmp/container, or /tmp/container-UID.
+    pub fn state_path(&self) -> Text {
+        match (self.state, self.owner) {
+            (Some(path), _) => Text::concat(&[path.to_bytes()]),
+            (None, 0) => Text::concat(&[b"/tmp/container"]),
+            (None, uid) => Text::concat(&[b"/tmp/container-", decimal(uid, &mut [0; 10])]),
+        }
+    }
+
+    /// The directory of this container, and what is in it: `container_path(b"/upper")`.
+    pub fn container_path(&self, name: &[u8]) -> Text {
+        let mut path = self.state_path();
+        for part in [b"/", self.id.as_bytes(), name] {
+            path.push(part);
+        }
+        path
+    }
 }
 
 /// The name of a container or an image: letters, digits, `_`, `.`, `-`, beginning with a letter or digit, at most 64.
@@ -90,8 +116,22 @@ mod tests {
     #[test]
     fn anything_else_is_no_name() {
         let too_long = std::ffi::CString::new("a".repeat(65)).unwrap();
-        let bad =
-            [c"", c".", c"..", c"../x", c"a/b", c"/", c"-a", c"_a", c".a", c"a b", c"a\n", c"\x1b[2J", c"\xff", c"\xc3\xa9"];
+        let bad = [
+            c"",
+            c".",
+            c"..",
+            c"../x",
+            c"a/b",
+            c"/",
+            c"-a",
+            c"_a",
+            c".a",
+            c"a b",
+            c"a\n",
+            c"\x1b[2J",
+            c"\xff",
+            c"\xc3\xa9",
+        ];
         for name in bad.into_iter().chain([too_long.as_c_str()]) {
             assert!(Name::new(name).is_none(), "{name:?}");
         }

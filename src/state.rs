@@ -11,76 +11,63 @@
 
 use core::ffi::CStr;
 
-use crate::spec::{Name, Spec};
+use crate::spec::Spec;
 use crate::step::{Reported, Step};
 use crate::sys::{self, Errno, FileStatus, OwnedFd, Pid};
 use crate::text::{Text, decimal};
 
 /// The directory of one container. Holding one proves that it is whole, that it is the owner's, and that it is locked.
-pub struct State {
-    base: Text,
-    dir: Text,
+pub struct State<'a> {
+    spec: &'a Spec<'a>,
     lock: OwnedFd,
     made: Made,
 }
 
 /// What this run found missing and made, and takes away again if the container does not come to be.
-#[derive(Default)]
 struct Made {
     base: bool,
     dir: bool,
 }
 
-impl State {
+impl<'a> State<'a> {
     /// Makes what is missing, checks what is there, and locks it.
-    pub fn prepare(step: &Step, spec: &Spec) -> Result<Self, Reported> {
-        let base = base(spec).map_err(|errno| step.failed(spec.state.unwrap_or(c""), errno))?;
-        let dir = Text::concat(&[base.as_bytes(), b"/", spec.id.as_bytes()]);
-        let dir = dir.map_err(|errno| step.failed(base.as_cstr(), errno))?;
+    pub fn prepare(step: &Step, spec: &'a Spec) -> Result<Self, Reported> {
         loop {
-            let mut made = Made { base: make_or_check(step, base.as_cstr(), spec.owner)?, dir: false };
-            let locked = make_or_check(step, dir.as_cstr(), spec.owner).and_then(|is_new| {
-                made.dir = is_new;
-                lock(step, &dir, spec.id)
-            });
-            match locked {
-                Ok(Some(Lock { file, is_whole })) => {
+            let base = make_or_check(step, &spec.state_path(), spec.owner)?;
+            let mut made = Made { base, dir: false };
+            match make_and_lock(step, spec, &mut made) {
+                Ok(Some((lock, is_whole))) => {
                     made.dir |= !is_whole;
-                    let state = Self { base, dir, lock: file, made };
-                    return state.complete(step, is_whole);
+                    let state = Self { spec, lock, made };
+                    return if is_whole { Ok(state) } else { state.complete(step) };
                 }
                 Ok(None) => {}
                 Err(reported) => {
-                    remove_empty(&made, &base, &dir);
+                    remove_empty(spec, &made);
                     return Err(reported);
                 }
             }
         }
     }
 
-    /// The path of the directory.
-    pub fn dir(&self) -> &CStr {
-        self.dir.as_cstr()
-    }
-
-    /// The path of something in it. It ends in an error at the step that needs it, if it is too long.
-    pub fn path(&self, step: &Step, name: &[u8]) -> Result<Text, Reported> {
-        let path = Text::concat(&[self.dir.as_bytes(), b"/", name]);
-        path.map_err(|errno| step.failed(self.dir(), errno))
-    }
-
-    /// Whether the supervisor, which holds the lock, is alive still. For the child: the supervisor itself holds no lock
-    /// against itself.
+    /// Whether the supervisor, which holds the lock, is alive still. For the child to ask: a process's own lock is never
+    /// in its way.
     pub fn supervisor_lives(&self) -> Result<bool, Errno> {
         sys::fcntl_getlk(self.lock.borrow()).map(|holder| holder.is_some())
     }
 
-    /// Makes the three directories, unless they were made whole by an earlier run, and says so in the lock file.
-    fn complete(self, step: &Step, is_whole: bool) -> Result<Self, Reported> {
-        if is_whole {
-            return Ok(self);
-        }
-        match self.make_parts(step) {
+    /// Makes the three directories, which no earlier run has made whole, and says so in the lock file.
+    fn complete(self, step: &Step) -> Result<Self, Reported> {
+        let made = [(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)]
+            .into_iter()
+            .try_for_each(|(name, mode)| make_part(step, &self.spec.container_path(name), mode))
+            .and_then(|()| {
+                let written = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
+                written
+                    .map(drop)
+                    .map_err(|errno| step.failed(self.spec.container_path(b"/lock").as_cstr(), errno))
+            });
+        match made {
             Ok(()) => Ok(self),
             Err(reported) => {
                 self.discard();
@@ -89,71 +76,78 @@ impl State {
         }
     }
 
-    fn make_parts(&self, step: &Step) -> Result<(), Reported> {
-        for (name, mode) in [(&b"upper"[..], 0o755), (b"work", 0o700), (b"merged", 0o755)] {
-            let path = self.path(step, name)?;
-            match sys::mkdirat(path.as_cstr(), mode) {
-                Ok(()) | Err(Errno::EEXIST) => {}
-                Err(errno) => return Err(step.failed(path.as_cstr(), errno)),
-            }
-        }
-        let written = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
-        written.map(drop).map_err(|errno| step.failed(self.dir(), errno))
-    }
-
     /// Takes away what this run made, after a failure. It removes directories only if they are empty, so that nothing that
     /// a container wrote can be lost.
     pub fn discard(&self) {
-        if !self.made.dir {
+        // An overlay makes work/work, and work/index where its index is on; steps make /proc and /dev where the image has none.
+        const PARTS: [&[u8]; 7] =
+            [b"/upper/proc", b"/upper/dev", b"/upper", b"/merged", b"/work/work", b"/work/index", b"/work"];
+        let remove = |name: &&[u8]| sys::rmdir(self.spec.container_path(name).as_cstr());
+        let holds_something = |name: &&[u8]| remove(name) == Err(Errno::ENOTEMPTY);
+        if !self.made.dir || PARTS.iter().any(holds_something) {
             return;
         }
-        // An overlay makes work/work, and work/index where its index is on; steps make /proc and /dev where the image has none.
-        let own = [b"upper/proc", &b"upper/dev"[..], b"upper", b"merged", b"work/work", b"work/index", b"work"];
-        for name in own {
-            if self.remove(name, sys::rmdir) == Err(Errno::ENOTEMPTY) {
-                return; // There is something in it that is not ours.
-            }
-        }
         // Whoever waits for the lock finds the file without a name, and begins anew.
-        if self.remove(b"lock", sys::unlink).is_ok() {
-            remove_empty(&self.made, &self.base, &self.dir);
+        if sys::unlink(self.spec.container_path(b"/lock").as_cstr()).is_ok() {
+            remove_empty(self.spec, &self.made);
         }
     }
+}
 
-    fn remove(&self, name: &[u8], remove: fn(&CStr) -> Result<(), Errno>) -> Result<(), Errno> {
-        let path = Text::concat(&[self.dir.as_bytes(), b"/", name])?;
-        remove(path.as_cstr())
+/// Makes the container's directory or checks it, and locks it; None if another run took it away in the meantime.
+fn make_and_lock(step: &Step, spec: &Spec, made: &mut Made) -> Result<Option<(OwnedFd, bool)>, Reported> {
+    made.dir = make_or_check(step, &spec.container_path(b""), spec.owner)?;
+    let path = spec.container_path(b"/lock");
+    let failed = |errno| step.failed(path.as_cstr(), errno);
+    let lock = match sys::openat(path.as_cstr(), libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600) {
+        Ok(lock) => lock,
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(failed(errno)),
+    };
+    match sys::fcntl_setlk(lock.borrow()) {
+        Ok(()) => {}
+        Err(Errno::EAGAIN | Errno::EACCES) => return Err(already_running(step, spec, &lock)),
+        Err(errno) => return Err(failed(errno)),
+    }
+    let status = sys::fstat(lock.borrow()).map_err(failed)?;
+    let is_whole = status.size > 0;
+    Ok((status.nlink > 0).then_some((lock, is_whole)))
+}
+
+fn already_running(step: &Step, spec: &Spec, lock: &OwnedFd) -> Reported {
+    let holder = sys::fcntl_getlk(lock.borrow()).ok().flatten(); // It may have ended by now.
+    let digits = &mut [0; 10];
+    let pid = decimal(holder.map_or(0, Pid::number), digits);
+    let hint = [spec.id.as_bytes(), b" is already running (pid ", pid, b"); end it, or choose another ID"];
+    step.failed_with(spec.container_path(b"").as_cstr(), Errno::EBUSY, &hint)
+}
+
+fn make_part(step: &Step, path: &Text, mode: u32) -> Result<(), Reported> {
+    match sys::mkdirat(path.as_cstr(), mode) {
+        Ok(()) | Err(Errno::EEXIST) => Ok(()),
+        Err(errno) => Err(step.failed(path.as_cstr(), errno)),
     }
 }
 
 /// Removes the two directories, as far as this run made them and nobody has put anything into them since.
-fn remove_empty(made: &Made, base: &Text, dir: &Text) {
-    for (is_ours, path) in [(made.dir, dir), (made.base, base)] {
+fn remove_empty(spec: &Spec, made: &Made) {
+    for (is_ours, path) in [(made.dir, spec.container_path(b"")), (made.base, spec.state_path())] {
         if is_ours && sys::rmdir(path.as_cstr()).is_err() {
             return; // Another run is using it, and will not miss us.
         }
     }
 }
 
-/// Where the containers of this user are: `$CONTAINER_STATE`, or /tmp/container, or /tmp/container-UID.
-fn base(spec: &Spec) -> Result<Text, Errno> {
-    match (spec.state, spec.owner) {
-        (Some(path), _) => Text::concat(&[path.to_bytes()]),
-        (None, 0) => Text::concat(&[b"/tmp/container"]),
-        (None, uid) => Text::concat(&[b"/tmp/container-", decimal(uid, &mut [0; 10])]),
-    }
-}
-
 /// Makes a directory for the owner alone, or checks the one that is there; says whether it is new.
-fn make_or_check(step: &Step, path: &CStr, owner: u32) -> Result<bool, Reported> {
-    match sys::lstat(path) {
-        Ok(status) => check(step, path, status, owner).map(|()| false),
-        Err(Errno::ENOENT) => match sys::mkdirat(path, 0o700) {
+fn make_or_check(step: &Step, path: &Text, owner: u32) -> Result<bool, Reported> {
+    match sys::lstat(path.as_cstr()) {
+        Ok(status) => check(step, path.as_cstr(), status, owner).map(|()| false),
+        Err(Errno::ENOENT) => match sys::mkdirat(path.as_cstr(), 0o700) {
             Ok(()) => Ok(true),
             Err(Errno::EEXIST) => make_or_check(step, path, owner), // Somebody was quicker: look who.
-            Err(errno) => Err(step.failed(path, errno)),
+            Err(errno) => Err(step.failed(path.as_cstr(), errno)),
         },
-        Err(errno) => Err(step.failed(path, errno)),
+        Err(errno) => Err(step.failed(path.as_cstr(), errno)),
     }
 }
 
@@ -173,37 +167,4 @@ fn check(step: &Step, path: &CStr, status: FileStatus, owner: u32) -> Result<(),
         return refuse(Errno::EPERM, b"others can write to it");
     }
     Ok(())
-}
-
-/// The lock file, locked.
-struct Lock {
-    file: OwnedFd,
-    /// Whether the line is in it that says that the directory is whole.
-    is_whole: bool,
-}
-
-/// Locks the lock file; None if another run took the directory away in the meantime.
-fn lock(step: &Step, dir: &Text, id: Name) -> Result<Option<Lock>, Reported> {
-    let path = Text::concat(&[dir.as_bytes(), b"/lock"]).map_err(|errno| step.failed(dir.as_cstr(), errno))?;
-    let failed = |errno| step.failed(path.as_cstr(), errno);
-    let file = match sys::openat(path.as_cstr(), libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600) {
-        Ok(file) => file,
-        Err(Errno::ENOENT) => return Ok(None),
-        Err(errno) => return Err(failed(errno)),
-    };
-    match sys::fcntl_setlk(file.borrow()) {
-        Ok(()) => {}
-        Err(Errno::EAGAIN | Errno::EACCES) => return Err(already_running(step, dir, id, &file)),
-        Err(errno) => return Err(failed(errno)),
-    }
-    let status = sys::fstat(file.borrow()).map_err(failed)?;
-    Ok((status.nlink > 0).then_some(Lock { file, is_whole: status.size > 0 }))
-}
-
-fn already_running(step: &Step, dir: &Text, id: Name, lock: &OwnedFd) -> Reported {
-    let holder = sys::fcntl_getlk(lock.borrow()).ok().flatten(); // It may have ended by now.
-    let digits = &mut [0; 10];
-    let pid = decimal(holder.map_or(0, Pid::number), digits);
-    let hint = [id.as_bytes(), b" is already running (pid ", pid, b"); end it, or choose another ID"];
-    step.failed_with(dir.as_cstr(), Errno::EBUSY, &hint)
 }

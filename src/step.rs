@@ -5,6 +5,8 @@ use core::ffi::CStr;
 use crate::print::Printer;
 use crate::run::Scene;
 use crate::sys::{Errno, STDERR};
+use crate::text::decimal;
+use crate::words;
 
 /// What a step of the child does.
 pub type Action = fn(&Step, &mut Scene) -> Result<(), Reported>;
@@ -55,8 +57,12 @@ impl Step {
         if !path.is_empty() {
             printer.put(b" ").put_foreign(path.to_bytes());
         }
-        printer.put(b": ").put(errno.name().unwrap_or("an error that has no name").as_bytes());
-        printer.put(b" (").put(errno.description().unwrap_or("unknown").as_bytes()).put(b")\n");
+        printer.put(b": ");
+        match words::describe(errno) {
+            Some(words) => printer.put(words.as_bytes()),
+            None => printer.put(b"errno ").put(decimal(errno.into_raw().unsigned_abs(), &mut [0; 10])),
+        };
+        printer.put(b"\n");
         if !hint.is_empty() {
             printer.put(b"hint: ");
             for part in hint {

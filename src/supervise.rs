@@ -21,7 +21,7 @@ pub fn die_with_the_supervisor(step: &Step, scene: &Scene) -> Result<(), Reporte
     match scene.state.supervisor_lives() {
         Ok(true) => Ok(()),
         Ok(false) => sys::exit_group(128 + libc::SIGKILL as u8), // as if the signal had come
-        Err(errno) => Err(step.failed(scene.state.dir(), errno)),
+        Err(errno) => Err(step.failed(scene.spec.container_path(b"/lock").as_cstr(), errno)),
     }
 }
 

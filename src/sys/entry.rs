@@ -23,7 +23,8 @@ unsafe extern "C" fn entry(stack: *const usize) -> ! {
 /// A panic is a bug in this program. The handler says so, and calls nothing that could panic in its turn.
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
-    let written = sys::write(sys::STDERR, b"container: panic: this is a bug in container, please report it\n");
+    let written =
+        sys::write(sys::STDERR, b"container: panic: this is a bug in container, please report it\n");
     let _ = written; // There is nowhere left to complain to.
     sys::exit_group(125)
 }
@@ -35,18 +36,25 @@ extern "C" fn rust_eh_personality() {}
 // The compiler calls these by name. Each is the obvious loop; `no_builtins` in main.rs keeps the compiler from seeing the
 // obvious in them and replacing the loop by a call to the function itself.
 
-/// `memcpy(to, from, len)`.
+/// `memcpy(to, from, len)`, a word at a time.
 ///
 /// # Safety
 ///
 /// Both point to `len` bytes, which do not overlap.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
-    for i in 0..len {
-        // SAFETY: i is less than len, and the caller vouches for len bytes.
-        let byte = unsafe { *from.add(i) };
+    let words = len - len % size_of::<usize>();
+    for i in (0..words).step_by(size_of::<usize>()) {
+        // SAFETY: the word at i ends before `len`, for which the caller vouches.
+        let word = unsafe { from.wrapping_add(i).cast::<usize>().read_unaligned() };
         // SAFETY: as above.
-        unsafe { *to.add(i) = byte };
+        unsafe { to.wrapping_add(i).cast::<usize>().write_unaligned(word) };
+    }
+    for i in words..len {
+        // SAFETY: i is less than len, and the caller vouches for len bytes.
+        let byte = unsafe { from.wrapping_add(i).read() };
+        // SAFETY: as above.
+        unsafe { to.wrapping_add(i).write(byte) };
     }
     to
 }
@@ -58,29 +66,35 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8
 /// Both point to `len` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
-    if to.cast_const() <= from {
-        // SAFETY: copying upwards reads every byte before it is written over.
+    if to.addr() <= from.addr() {
+        // SAFETY: copying upwards, each word is read before it or any word after it is written over.
         return unsafe { memcpy(to, from, len) };
     }
     for i in (0..len).rev() {
         // SAFETY: i is less than len; downwards, for the same reason.
-        let byte = unsafe { *from.add(i) };
+        let byte = unsafe { from.wrapping_add(i).read() };
         // SAFETY: as above.
-        unsafe { *to.add(i) = byte };
+        unsafe { to.wrapping_add(i).write(byte) };
     }
     to
 }
 
-/// `memset(to, byte, len)`.
+/// `memset(to, byte, len)`, a word at a time.
 ///
 /// # Safety
 ///
 /// `to` points to `len` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
-    for i in 0..len {
+    let word = usize::from_ne_bytes([byte as u8; size_of::<usize>()]);
+    let words = len - len % size_of::<usize>();
+    for i in (0..words).step_by(size_of::<usize>()) {
+        // SAFETY: the word at i ends before `len`, for which the caller vouches.
+        unsafe { to.wrapping_add(i).cast::<usize>().write_unaligned(word) };
+    }
+    for i in words..len {
         // SAFETY: i is less than len, and the caller vouches for len bytes.
-        unsafe { *to.add(i) = byte as u8 };
+        unsafe { to.wrapping_add(i).write(byte as u8) };
     }
     to
 }
@@ -94,9 +108,9 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
 unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
     for i in 0..len {
         // SAFETY: i is less than len, and the caller vouches for len bytes.
-        let left = unsafe { *a.add(i) };
+        let left = unsafe { a.wrapping_add(i).read() };
         // SAFETY: as above.
-        let right = unsafe { *b.add(i) };
+        let right = unsafe { b.wrapping_add(i).read() };
         if left != right {
             return i32::from(left) - i32::from(right);
         }
@@ -124,7 +138,7 @@ unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
 unsafe extern "C" fn strlen(string: *const u8) -> usize {
     let mut len = 0;
     // SAFETY: no NUL was read yet, so this byte is part of the string.
-    while unsafe { *string.add(len) } != 0 {
+    while unsafe { string.wrapping_add(len).read() } != 0 {
         len += 1;
     }
     len

@@ -58,7 +58,12 @@ fn statx(dir: BorrowedFd, path: &CStr, flags: c_int) -> Result<FileStatus, Errno
     unsafe { syscall!(Sysno::statx, dir.raw(), path, flags, mask, statx.as_mut_ptr()) }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
     let statx = unsafe { statx.assume_init() };
-    Ok(FileStatus { mode: statx.stx_mode.into(), uid: statx.stx_uid, nlink: statx.stx_nlink, size: statx.stx_size })
+    Ok(FileStatus {
+        mode: statx.stx_mode.into(),
+        uid: statx.stx_uid,
+        nlink: statx.stx_nlink,
+        size: statx.stx_size,
+    })
 }
 
 /// `statfs(path, &statfs)`, of which it returns `f_type`: the file system's magic number.

@@ -64,5 +64,6 @@ pub fn open_tree_clone(path: &CStr) -> Result<OwnedFd, Errno> {
 pub fn move_mount(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
     let flags: c_uint = libc::MOVE_MOUNT_F_EMPTY_PATH;
     // SAFETY: both paths end in a NUL and the kernel only reads them.
-    unsafe { syscall!(Sysno::move_mount, mount.raw(), c"".as_ptr(), CWD.raw(), target.as_ptr(), flags) }.map(drop)
+    unsafe { syscall!(Sysno::move_mount, mount.raw(), c"".as_ptr(), CWD.raw(), target.as_ptr(), flags) }
+        .map(drop)
 }

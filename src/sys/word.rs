@@ -27,7 +27,7 @@ impl<'a> Word<'a> {
 
 impl<'a> From<&'a CStr> for Word<'a> {
     fn from(string: &'a CStr) -> Self {
-        Self { address: NonNull::from_ref(string).cast(), string: PhantomData }
+        Self { address: NonNull::from(string).cast(), string: PhantomData }
     }
 }
 
