@@ -23,7 +23,7 @@ pub struct State<'a> {
     made: Made,
 }
 
-/// What this run found missing and made, and takes away again if the container does not come to be.
+/// What this run made, and takes away again if the container does not come to be.
 struct Made {
     base: bool,
     dir: bool,
@@ -33,14 +33,12 @@ impl<'a> State<'a> {
     /// Makes what is missing, checks what is there, and locks it.
     pub fn prepare(step: &Step, spec: &'a Spec) -> Result<Self, Reported> {
         loop {
-            let base = make_or_check(step, &spec.state_path(), spec.owner)?;
-            let mut made = Made { base, dir: false };
-            match make_and_lock(step, spec, &mut made) {
-                Ok(Some((lock, is_whole))) => {
-                    made.dir |= !is_whole;
-                    let state = Self { spec, lock, made };
-                    return if is_whole { Ok(state) } else { state.complete(step) };
-                }
+            let base = spec.state_path();
+            let is_new = make_or_check(step, &base, spec.owner)?;
+            let is_new = is_new.ok_or_else(|| step.failed(base.as_cstr(), Errno::ENOENT))?;
+            let mut made = Made { base: is_new, dir: false };
+            match Self::lock(step, spec, &mut made) {
+                Ok(Some(lock)) => return Self { spec, lock, made }.complete(step),
                 Ok(None) => {}
                 Err(reported) => {
                     remove_empty(spec, &made);
@@ -50,30 +48,59 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Makes the container's directory or checks it, and locks it; None if another run took it away in the meantime.
+    fn lock(step: &Step, spec: &Spec, made: &mut Made) -> Result<Option<OwnedFd>, Reported> {
+        match make_or_check(step, &spec.container_path(b""), spec.owner)? {
+            Some(is_new) => made.dir = is_new,
+            None => return Ok(None),
+        }
+        let path = spec.container_path(b"/lock");
+        let lock = match sys::openat(path.as_cstr(), libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600) {
+            Ok(lock) => lock,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(errno) => return Err(step.failed(path.as_cstr(), errno)),
+        };
+        match sys::fcntl_setlk(lock.borrow()) {
+            Ok(()) => Ok(Some(lock)),
+            Err(Errno::EAGAIN | Errno::EACCES) => Err(already_running(step, spec, &lock)),
+            Err(errno) => Err(step.failed(path.as_cstr(), errno)),
+        }
+    }
+
+    /// With the lock held: makes the rest, unless an earlier run has made it whole and said so in the lock file.
+    fn complete(mut self, step: &Step) -> Result<Self, Reported> {
+        let path = self.spec.container_path(b"/lock");
+        let lock = sys::fstat(self.lock.borrow()).map_err(|errno| step.failed(path.as_cstr(), errno))?;
+        if lock.nlink == 0 {
+            return Self::prepare(step, self.spec); // A run that failed has removed it: begin anew.
+        }
+        if lock.size > 0 {
+            return Ok(self);
+        }
+        self.made.dir = true;
+        self.make_parts(step).inspect_err(|_| self.discard())?;
+        let said = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
+        said.map_err(|errno| step.failed(path.as_cstr(), errno)).inspect_err(|_| self.discard())?;
+        Ok(self)
+    }
+
+    fn make_parts(&self, step: &Step) -> Result<(), Reported> {
+        for (name, mode) in [(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)] {
+            let path = self.spec.container_path(name);
+            let made = match sys::mkdirat(path.as_cstr(), mode) {
+                Err(Errno::EEXIST) => Ok(()),
+                // Whatever the umask is: the mode of `upper` is the mode of the container's root.
+                made => made.and_then(|()| sys::fchmodat(path.as_cstr(), mode)),
+            };
+            made.map_err(|errno| step.failed(path.as_cstr(), errno))?;
+        }
+        Ok(())
+    }
+
     /// Whether the supervisor, which holds the lock, is alive still. For the child to ask: a process's own lock is never
     /// in its way.
     pub fn supervisor_lives(&self) -> Result<bool, Errno> {
         sys::fcntl_getlk(self.lock.borrow()).map(|holder| holder.is_some())
-    }
-
-    /// Makes the three directories, which no earlier run has made whole, and says so in the lock file.
-    fn complete(self, step: &Step) -> Result<Self, Reported> {
-        let made = [(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)]
-            .into_iter()
-            .try_for_each(|(name, mode)| make_part(step, &self.spec.container_path(name), mode))
-            .and_then(|()| {
-                let written = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
-                written
-                    .map(drop)
-                    .map_err(|errno| step.failed(self.spec.container_path(b"/lock").as_cstr(), errno))
-            });
-        match made {
-            Ok(()) => Ok(self),
-            Err(reported) => {
-                self.discard();
-                Err(reported)
-            }
-        }
     }
 
     /// Takes away what this run made, after a failure. It removes directories only if they are empty, so that nothing that
@@ -94,39 +121,12 @@ impl<'a> State<'a> {
     }
 }
 
-/// Makes the container's directory or checks it, and locks it; None if another run took it away in the meantime.
-fn make_and_lock(step: &Step, spec: &Spec, made: &mut Made) -> Result<Option<(OwnedFd, bool)>, Reported> {
-    made.dir = make_or_check(step, &spec.container_path(b""), spec.owner)?;
-    let path = spec.container_path(b"/lock");
-    let failed = |errno| step.failed(path.as_cstr(), errno);
-    let lock = match sys::openat(path.as_cstr(), libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600) {
-        Ok(lock) => lock,
-        Err(Errno::ENOENT) => return Ok(None),
-        Err(errno) => return Err(failed(errno)),
-    };
-    match sys::fcntl_setlk(lock.borrow()) {
-        Ok(()) => {}
-        Err(Errno::EAGAIN | Errno::EACCES) => return Err(already_running(step, spec, &lock)),
-        Err(errno) => return Err(failed(errno)),
-    }
-    let status = sys::fstat(lock.borrow()).map_err(failed)?;
-    let is_whole = status.size > 0;
-    Ok((status.nlink > 0).then_some((lock, is_whole)))
-}
-
 fn already_running(step: &Step, spec: &Spec, lock: &OwnedFd) -> Reported {
     let holder = sys::fcntl_getlk(lock.borrow()).ok().flatten(); // It may have ended by now.
     let digits = &mut [0; 10];
     let pid = decimal(holder.map_or(0, Pid::number), digits);
     let hint = [spec.id.as_bytes(), b" is already running (pid ", pid, b"); end it, or choose another ID"];
     step.failed_with(spec.container_path(b"").as_cstr(), Errno::EBUSY, &hint)
-}
-
-fn make_part(step: &Step, path: &Text, mode: u32) -> Result<(), Reported> {
-    match sys::mkdirat(path.as_cstr(), mode) {
-        Ok(()) | Err(Errno::EEXIST) => Ok(()),
-        Err(errno) => Err(step.failed(path.as_cstr(), errno)),
-    }
 }
 
 /// Removes the two directories, as far as this run made them and nobody has put anything into them since.
@@ -138,13 +138,15 @@ fn remove_empty(spec: &Spec, made: &Made) {
     }
 }
 
-/// Makes a directory for the owner alone, or checks the one that is there; says whether it is new.
-fn make_or_check(step: &Step, path: &Text, owner: u32) -> Result<bool, Reported> {
+/// Makes a directory for the owner alone, or checks the one that is there; says whether it is new, or None if the
+/// directory above it is missing.
+fn make_or_check(step: &Step, path: &Text, owner: u32) -> Result<Option<bool>, Reported> {
     match sys::lstat(path.as_cstr()) {
-        Ok(status) => check(step, path.as_cstr(), status, owner).map(|()| false),
+        Ok(status) => check(step, path.as_cstr(), status, owner).map(|()| Some(false)),
         Err(Errno::ENOENT) => match sys::mkdirat(path.as_cstr(), 0o700) {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(Some(true)),
             Err(Errno::EEXIST) => make_or_check(step, path, owner), // Somebody was quicker: look who.
+            Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(step.failed(path.as_cstr(), errno)),
         },
         Err(errno) => Err(step.failed(path.as_cstr(), errno)),

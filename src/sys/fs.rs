@@ -95,6 +95,15 @@ pub fn mkdirat(path: &CStr, mode: u32) -> Result<(), Errno> {
     unsafe { syscall!(Sysno::mkdirat, CWD.raw(), path.as_ptr(), mode) }.map(drop)
 }
 
+/// `fchmodat(AT_FDCWD, path, mode)`: sets permission bits, whatever the umask is.
+///
+/// EPERM: the file is another user's.
+/// <https://man7.org/linux/man-pages/man2/chmod.2.html>
+pub fn fchmodat(path: &CStr, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the path ends in a NUL and the kernel only reads it.
+    unsafe { syscall!(Sysno::fchmodat, CWD.raw(), path.as_ptr(), mode) }.map(drop)
+}
+
 /// `unlinkat(AT_FDCWD, path, AT_REMOVEDIR)`: removes a directory, if it is empty.
 ///
 /// ENOTEMPTY: it is not. ENOENT: there is none.

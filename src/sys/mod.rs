@@ -19,8 +19,8 @@ mod word;
 use fd::CWD;
 pub use fd::{BorrowedFd, OwnedFd, STDERR, STDOUT};
 pub use fs::{
-    FileStatus, close_range, faccessat, fcntl_getlk, fcntl_setlk, fstat, lstat, mkdirat, mknod_file, openat,
-    pread, rmdir, stat, statfs_type, symlink, unlink, write,
+    FileStatus, close_range, faccessat, fchmodat, fcntl_getlk, fcntl_setlk, fstat, lstat, mkdirat,
+    mknod_file, openat, pread, rmdir, stat, statfs_type, symlink, unlink, write,
 };
 pub use initial::Process;
 pub use mount::{mount, mount_change, move_mount, open_tree_clone, pivot_root, umount2};
