@@ -1,0 +1,60 @@
+# container: `make help` lists the targets.
+
+ID    ?= c1
+IMAGE ?= alpine
+CMD   ?= sh
+PREFIX ?= /usr/local
+
+# Where the images are, for the program as for the recipes.
+IMAGES := $(or $(CONTAINER_IMAGES),images)
+export TAR FORCE ALPINE_MIRROR CONTAINER_IMAGES
+
+# Namespaces need root. Whoever is root already needs no sudo.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CONTAINER_IMAGES,CONTAINER_STATE,TERM)
+
+.PHONY: all help run image test lint tools install clean
+
+all: container ## build the release binary ./container
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 10
+	@echo
+	@echo 'make run   takes ID, IMAGE and CMD   (now: ID=$(ID) IMAGE=$(IMAGE) CMD="$(CMD)")'
+	@echo 'make image takes IMAGE, TAR=FILE, FORCE=1 and ALPINE_MIRROR=URL'
+	@echo 'make install takes PREFIX and DESTDIR'
+
+container: Cargo.toml Cargo.lock build.rs .cargo/config.toml $(shell find src -name '*.rs')
+	@command -v cargo >/dev/null || { echo 'make: Rust is missing: get it from https://rustup.rs, or from your distribution (1.88 or newer)' >&2; exit 1; }
+	cargo build --release --locked
+	@cp target/release/container container.new && mv container.new container
+
+run: container ## run CMD in the container ID on IMAGE, and make the image first if it is missing
+	@test -d "$(IMAGES)/$(IMAGE)" || images/build "$(IMAGE)"
+	@$(SUDO) ./container $(ID) $(IMAGE) $(CMD)
+
+image: ## make images/IMAGE
+	@images/build "$(IMAGE)"
+
+# The tests of the real binary need root, since namespaces do. cargo itself stays the user's.
+TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+test: container tools ## run all tests
+	@for image in busybox alpine node; do test -d "$(IMAGES)/$$image" || images/build $$image || exit; done
+	cargo build --locked
+	$(if $(SUDO),CARGO_TARGET_$(TARGET)_RUNNER="sudo --preserve-env",) cargo test --release --locked
+
+lint: tools ## rustfmt, clippy with warnings denied, shellcheck, mandoc
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	shellcheck images/build images/*.sh tests/tools .ci/run
+	mandoc -T lint -W warning container.1
+
+tools: ## install what the tests and lints need (Debian's packages)
+	@tests/tools
+
+install: container ## install the program and its man page
+	install -D -m 755 container $(DESTDIR)$(PREFIX)/bin/container
+	install -D -m 644 container.1 $(DESTDIR)$(PREFIX)/share/man/man1/container.1
+
+clean: ## remove what was built; images and containers stay
+	cargo clean
+	rm -f container container.new
