@@ -48,10 +48,12 @@ mounted_copy() {
 }
 
 # The same without a mount, for an ordinary user or where there is no loop
-# device.  debugfs would drop extended attributes, but the disk has none.
+# device.  debugfs drops extended attributes, of which the disk has none, and
+# the bit that keeps users from each other's files in /tmp.
 dumped_copy() {
     need e2fsprogs debugfs -V
     (cd "$work" && debugfs -R 'rdump / disk' raw)
+    chmod 1777 "$work"/disk/{tmp,var/tmp}
 }
 
 # A virtual machine has far more than a container needs: a kernel, its

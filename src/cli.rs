@@ -7,6 +7,7 @@ use crate::run::{PARSE, SEQUENCE};
 use crate::spec::{Command, Name, Spec};
 use crate::step::{Reported, Step};
 use crate::sys::{Errno, Process, STDOUT, Word};
+use crate::text::visible;
 
 /// What the user asks for.
 pub enum Request<'a> {
@@ -135,7 +136,7 @@ fn missing(operand: &CStr) -> Reported {
 }
 
 fn usage(word: &CStr, hint: &[&[u8]]) -> Reported {
-    PARSE.failed_with(word, Errno::EINVAL, hint)
+    PARSE.failed_with(visible(word), Errno::EINVAL, hint)
 }
 
 /// The value of an environment variable; one that is empty counts as unset.
@@ -155,10 +156,11 @@ fn entry(env: Words, name: &[u8]) -> Option<Word<'static>> {
 /// `--help`, on stdout.
 pub fn print_help() -> Result<u8, Reported> {
     let mut printer = Printer::new(STDOUT);
-    printer.put(USAGE).put(
-        b"\n\nRuns CMD in the container ID: on a copy-on-write view of images/IMAGE, with its own processes",
+    printer.put(USAGE).put(b"\n\nRuns CMD in the container ID: on a copy-on-write view of images/IMAGE, with its own processes\n");
+    printer.put(
+        b"and mounts. What it writes stays in /tmp/container/ID/upper, and is there again the next time.\n",
     );
-    printer.put(b" and mounts.\nWhat it writes stays in /tmp/container/ID/upper, and is there again the next time.\n\nOptions:\n");
+    printer.put(b"\nOptions:\n");
     for flag in &FLAGS {
         let short = flag.short.unwrap_or("");
         printer.put(b"  ").put(short.as_bytes()).put(if short.is_empty() { b"    " } else { b", " });

@@ -7,7 +7,7 @@ use crate::run::Scene;
 use crate::spec::Command;
 use crate::step::{Reported, Step};
 use crate::sys::{self, Errno, Vector, Word};
-use crate::text::Text;
+use crate::text::{Text, visible};
 
 /// PATH inside, as docker sets it.
 const PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -28,7 +28,7 @@ const NOT_FOUND: u8 = 127;
 /// exec: this process becomes the command. It returns only if it could not.
 pub fn exec(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     let command = scene.spec.command;
-    let failed = |errno| step.failed(command.name(), errno);
+    let failed = |errno| step.failed(visible(command.name()), errno);
     let hostname = Text::concat(&[b"HOSTNAME=", scene.spec.id.as_bytes()]);
     let env = [
         Some(PATH.into()),
@@ -100,7 +100,7 @@ fn explain(step: &Step, command: Command, errno: Errno) -> Reported {
     match errno {
         Errno::ENOENT | Errno::ENOTDIR => match find_existing(name) {
             Some(path) => explain_missing_interpreter(step, &path),
-            None => step.failed(name, errno).with_status(NOT_FOUND),
+            None => step.failed(visible(name), errno).with_status(NOT_FOUND),
         },
         Errno::EACCES => cannot(name, &[b"it is a directory, or not executable: see chmod +x"]),
         Errno::ENOEXEC => cannot(

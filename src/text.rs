@@ -63,6 +63,11 @@ impl Default for Text {
     }
 }
 
+/// A word of the command line for a message, in which an empty one would not be seen.
+pub fn visible(word: &CStr) -> &CStr {
+    if word.is_empty() { c"''" } else { word }
+}
+
 /// A number in decimal digits: `decimal(42, &mut [0; 10])` is `b"42"`.
 pub fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
     let mut first = digits.len();

@@ -1,0 +1,183 @@
+//! What the tests share: a host that is left as it was found, and ways to run the program on it.
+//!
+//! Each test has a [`Host`]: a state directory and an ID of its own. When it is dropped it checks that mounts and processes
+//! are as they were before, and takes its files away.
+
+#![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of this.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The program under test, as cargo built it.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_container");
+
+/// The top of the repository.
+pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Where the images are.
+pub fn images() -> PathBuf {
+    std::env::var_os("CONTAINER_IMAGES")
+        .filter(|dir| !dir.is_empty())
+        .map_or_else(|| Path::new(ROOT).join("images"), |dir| Path::new(ROOT).join(dir))
+}
+
+/// A place on the real machine for one test.
+pub struct Host {
+    /// The test's own ID of a container, the same in no other test.
+    pub id: String,
+    /// The test's own `$CONTAINER_STATE`. It does not exist until a container runs.
+    pub state: PathBuf,
+    /// A directory for whatever else the test needs; anybody can look into it.
+    pub dir: PathBuf,
+    mounts: String,
+}
+
+impl Host {
+    pub fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let unique = format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(format!("container-test-{unique}"));
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { id: unique, state: dir.join("state"), dir, mounts: mountinfo() }
+    }
+
+    /// `container ARGS`, with this test's directories and an environment that is otherwise the test's own.
+    pub fn command<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(args).current_dir(ROOT).stdin(Stdio::null());
+        command.env("CONTAINER_STATE", &self.state).env("CONTAINER_IMAGES", images());
+        command
+    }
+
+    /// Runs `container OPTIONS ID IMAGE CMD`.
+    pub fn run(&self, options: &[&str], image: &str, command: &[&str]) -> Outcome {
+        self.run_as(&self.id, options, image, command)
+    }
+
+    pub fn run_as(&self, id: &str, options: &[&str], image: &str, command: &[&str]) -> Outcome {
+        outcome(&mut self.command(&[options, &[id, image], command].concat()))
+    }
+
+    /// Runs a script in the default sequence, on busybox.
+    pub fn sh(&self, script: &str) -> Outcome {
+        self.run(&[], "busybox", &["sh", "-c", script])
+    }
+
+    /// Starts a container that sleeps, and returns when it does.
+    pub fn start_sleeping(&self) -> std::process::Child {
+        let mut command = self.command(&[&self.id, "busybox", "sh", "-c", "echo started; exec sleep 1000"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = [0; 8];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
+        assert_eq!(&line, b"started\n");
+        child
+    }
+
+    /// The PIDs on this host of the processes in containers of this test; HOSTNAME in their environment gives them away.
+    pub fn processes(&self) -> Vec<u32> {
+        let mark = format!("HOSTNAME={}", self.id);
+        let is_ours = |pid: &u32| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environ.split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes()))
+        };
+        let pids =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        pids.filter(is_ours).collect()
+    }
+
+    /// An image of this test's own: a copy of busybox, in a directory of images of its own.
+    pub fn own_image(&self, name: &str) -> PathBuf {
+        let image = self.dir.join("images").join(name);
+        fs::create_dir_all(image.parent().unwrap()).unwrap();
+        shell(&format!("cp -a '{}' '{}'", images().join("busybox").display(), image.display()));
+        image
+    }
+
+    /// As [`Host::run`], on an image of [`Host::own_image`].
+    pub fn run_own(&self, options: &[&str], image: &str, command: &[&str]) -> Outcome {
+        let mut program = self.command(&[options, &[&self.id, image], command].concat());
+        outcome(program.env("CONTAINER_IMAGES", self.dir.join("images")))
+    }
+
+    /// Whether nothing of a container is there: no process, and no state directory.
+    pub fn assert_nothing_left(&self) {
+        assert!(!self.state.exists(), "left behind: {}", list(&self.state));
+        assert_eq!(self.processes(), Vec::<u32>::new());
+        assert_eq!(mountinfo(), self.mounts);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            wait_until("no process is left", || self.processes().is_empty());
+            assert_eq!(mountinfo(), self.mounts, "the mounts of the host have changed");
+        }
+        fs::remove_dir_all(&self.dir).unwrap();
+    }
+}
+
+/// What a program did.
+#[derive(Debug)]
+pub struct Outcome {
+    pub stdout: String,
+    pub stderr: String,
+    pub status: i32,
+}
+
+impl Outcome {
+    /// Checks all three at once, so that a failure shows all three.
+    #[track_caller]
+    pub fn assert(&self, status: i32, stdout: &str, stderr: &str) {
+        assert_eq!((self.status, &*self.stdout, &*self.stderr), (status, stdout, stderr));
+    }
+
+    /// The container ran, and said this.
+    #[track_caller]
+    pub fn assert_stdout(&self, stdout: &str) {
+        self.assert(0, stdout, "");
+    }
+}
+
+pub fn outcome(command: &mut Command) -> Outcome {
+    let Output { stdout, stderr, status } = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let status = status.code().unwrap_or_else(|| -status.signal().unwrap());
+    Outcome { stdout: text(stdout), stderr: text(stderr), status }
+}
+
+/// Runs a script on the host, which must succeed; returns what it printed.
+#[track_caller]
+pub fn shell(script: &str) -> String {
+    let outcome = outcome(Command::new("bash").args(["-euc", script]).current_dir(ROOT).stdin(Stdio::null()));
+    assert_eq!(outcome.status, 0, "{script}: {outcome:?}");
+    outcome.stdout
+}
+
+/// The mounts that this process sees. Mount IDs of the same mounts stay the same.
+pub fn mountinfo() -> String {
+    fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+pub fn list(dir: &Path) -> String {
+    shell(&format!("find '{}' | sort", dir.display()))
+}
+
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn is_root() -> bool {
+    shell("id -u").trim() == "0"
+}
