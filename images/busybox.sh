@@ -13,15 +13,11 @@ from_installed() {
 }
 
 from_busybox-static() {
-    command -v apt-get dpkg-deb >/dev/null || fail "this is no Debian: it has no apt-get"
-    fetch_package || { apt_get update && fetch_package; } || fail "apt-get: $(grep -m 1 '^E:' "$log")"
-    dpkg-deb --extract "$work"/busybox-static_*.deb "$work/package"
-    lay_out "$work/package/bin/busybox"
-}
-
-fetch_package() {
-    cd "$work" || return
-    apt-get -q -o Acquire::http::Timeout=10 -o Acquire::Retries=1 download busybox-static
+    command -v apt-get >/dev/null || fail "this is no Debian: it has no apt-get"
+    cd "$work" || exit
+    with_lists "${apt_get[@]}" download busybox-static || fail "apt-get: $(telling ^E:)"
+    dpkg-deb --extract busybox-static_*.deb package
+    lay_out "$(find package -type f -path '*/bin/busybox')"
 }
 
 # Make a root filesystem of the program $1.  Every applet is a link in /bin;

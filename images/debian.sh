@@ -7,11 +7,11 @@ sources=("docker debian" "podman debian" "mmdebstrap trixie" "debootstrap trixie
 # An archive serves root and an ordinary user alike: unpack knows what each
 # may do.  The name and the resolver of this machine are not for the image.
 from_mmdebstrap() {
-    need mmdebstrap mmdebstrap --version
+    need "mmdebstrap debian-archive-keyring" mmdebstrap --version
     is_root || need uidmap command -v newuidmap
     # shellcheck disable=SC2016  # mmdebstrap gives the hook its directory as $1.
     mmdebstrap --variant=minbase --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"' "$1" - >"$work/debian.tar" ||
-        fail "$(grep -m 1 '^E:' "$log")"
+        fail "$(telling ^E:)"
     unpack "$work/debian.tar"
 }
 

@@ -14,6 +14,9 @@ fail() {
     exit 1
 }
 
+# The line of the log that tells most: the first with this pattern, or the last.
+telling() { grep -m 1 -- "$1" "$log" || tail -n 1 "$log"; }
+
 is_root() { [ "$(id -u)" = 0 ]; }
 
 # Whether $root has a directory of this name, or a link that says where it is.
@@ -22,22 +25,30 @@ has() { [ -d "$root/$1" ] || [ -L "$root/$1" ]; }
 # ---- Programs and packages -------------------------------------------------
 
 # apt-get with no question asked, and no long wait for a mirror that is away.
-apt_get() {
-    local command=(apt-get -q -y -o Acquire::http::Timeout=10 -o Acquire::Retries=1 "$@")
-    is_root || command=(sudo -n "${command[@]}")
-    DEBIAN_FRONTEND=noninteractive "${command[@]}"
+apt_get=(apt-get -q -y -o Acquire::http::Timeout=5 -o Acquire::Retries=0 -o DPkg::Lock::Timeout=60)
+
+# The same for what only root may do, with sudo where that asks nothing either.
+root_apt_get() {
+    local sudo=(sudo -n)
+    ! is_root || sudo=()
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${apt_get[@]}" "$@"
 }
 
-# need PACKAGES COMMAND...: where COMMAND does not run, install PACKAGES.  The
-# lists of a fresh machine may be empty or old, hence the second attempt.
+# with_lists COMMAND...: run an apt-get, and once more with new lists of
+# packages if the fault was in the old ones: a fresh machine may have none.
+with_lists() {
+    "$@" && return
+    grep -Eq "Unable to locate|Can't find a source|no installation candidate|404" "$log" && root_apt_get update && "$@"
+}
+
+# need PACKAGES COMMAND...: where COMMAND does not run, install PACKAGES.
 need() {
     local packages
     read -ra packages <<<"$1"
     shift
     "$@" >/dev/null 2>&1 && return
-    apt_get install --no-install-recommends "${packages[@]}" ||
-        { apt_get update && apt_get install --no-install-recommends "${packages[@]}"; } ||
-        fail "$1 is missing: install ${packages[*]}"
+    with_lists root_apt_get install --no-install-recommends "${packages[@]}" ||
+        fail "$1 does not run: install ${packages[*]}"
 }
 
 # fetch URL FILE: give up in seconds on a server that is away or falls asleep.
@@ -58,7 +69,7 @@ pypi() {
     TMPDIR=$work python3 -m pip install --quiet --no-deps --no-compile --require-hashes --timeout=10 --retries=1 \
         --only-binary=:all: --platform="${platform}_$(uname -m)" \
         --target="$work/wheel" --requirement="$work/requirement" ||
-        fail "pip: $(grep -m 1 ERROR "$log")"
+        fail "pip: $(telling ERROR)"
 }
 
 # ---- Archives --------------------------------------------------------------
@@ -120,6 +131,7 @@ from_tar() {
 # as it is, links above all: one that leads out of $root must not be followed.
 complete() {
     has bin || has sbin || has usr || has etc || fail "it holds no root filesystem: none of bin, sbin, usr and etc"
+    is_root || chmod u+rwx "$root"
     local directory
     for directory in dev etc proc run sys; do
         has "$directory" || mkdir "$root/$directory"
@@ -134,16 +146,17 @@ from_docker() { from_engine docker "$1"; }
 from_podman() { from_engine podman "$1"; }
 
 # Export a container that never runs.  Its name is chosen here, so that it can
-# be removed even when the engine was stopped before it told of it.
+# be removed even when the engine was stopped before it told of it.  A timeout
+# in the foreground leaves Ctrl-C to the engine.
 from_engine() {
     engine=$1 container=image${work##*/}
     command -v "$engine" >/dev/null || fail "not installed"
-    timeout --kill-after=1 5 "$engine" version || fail "no daemon answers"
+    timeout --foreground --kill-after=1 5 "$engine" version || fail "no daemon answers"
     trap remove_container EXIT
-    timeout --kill-after=5 300 "$engine" create --name "$container" "$2" /bin/sh ||
-        fail "$(grep -i -m 1 error "$log" || echo "no image within 300 seconds")"
+    timeout --foreground --kill-after=5 60 "$engine" create --name "$container" "$2" /bin/sh ||
+        fail "$(grep -i -m 1 error "$log" || echo "no image within a minute; try $engine pull $2 first")"
     "$engine" export --output "$work/engine.tar" "$container"
     unpack "$work/engine.tar"
 }
 
-remove_container() { timeout --kill-after=5 30 "$engine" rm --force "$container" >/dev/null 2>&1 || true; }
+remove_container() { timeout --foreground --kill-after=5 30 "$engine" rm --force "$container" >/dev/null 2>&1 || true; }

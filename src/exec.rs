@@ -50,8 +50,8 @@ fn search(command: Command, argv: Vector, env: Vector) -> Errno {
     let mut remembered = Errno::ENOENT;
     for path in candidates(command.name()) {
         match run(&path, command, argv, env) {
-            Errno::ENOENT | Errno::ENOTDIR => {}
-            Errno::EACCES => remembered = Errno::EACCES,
+            Errno::ENOENT | Errno::ENOTDIR if remembered == Errno::EACCES => {}
+            errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => remembered = errno,
             errno => return errno,
         }
     }

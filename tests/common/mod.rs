@@ -70,13 +70,13 @@ impl Host {
     }
 
     /// Starts a container that sleeps, and returns when it does.
-    pub fn start_sleeping(&self) -> std::process::Child {
+    pub fn start_sleeping(&self) -> Supervisor {
         let mut command = self.command(&[&self.id, "busybox", "sh", "-c", "echo started; exec sleep 1000"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = [0; 8];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
         assert_eq!(&line, b"started\n");
-        child
+        Supervisor(child)
     }
 
     /// The PIDs on this host of the processes in containers of this test; HOSTNAME in their environment gives them away.
@@ -120,6 +120,31 @@ impl Drop for Host {
             assert_eq!(mountinfo(), self.mounts, "the mounts of the host have changed");
         }
         fs::remove_dir_all(&self.dir).unwrap();
+    }
+}
+
+/// A running `container`, which does not outlive the test that started it.
+pub struct Supervisor(pub std::process::Child);
+
+impl Supervisor {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    pub fn status(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // It may have ended long ago.
+        let _ = self.0.wait();
     }
 }
 

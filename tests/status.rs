@@ -1,0 +1,139 @@
+//! The exit status, and what signals do.
+
+mod common;
+
+use common::{Host, outcome, shell, wait_until};
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_status_is_the_commands_own() {
+    let host = Host::new("own");
+    for status in [0, 1, 7, 125, 126, 127, 128, 255] {
+        assert_eq!(host.sh(&format!("exit {status}")).status, status);
+    }
+    host.run(&[], "busybox", &["false"]).assert(1, "", "");
+}
+
+#[test]
+fn a_command_that_runs_into_a_segmentation_fault_is_status_139() {
+    let host = Host::new("segv");
+    // A static program of a few instructions, without a handler, that writes to address 0.
+    let image = host.own_image("segv");
+    shell(&format!(
+        "echo 'int _start(void) {{ *(volatile int *)0 = 1; return 0; }}' | gcc -x c -nostdlib -static -w -o '{}/bin/segv' -",
+        image.display()
+    ));
+    host.run_own(&[], "segv", &["segv"]).assert(139, "", "");
+    host.run_own(&["--bare"], "segv", &["segv"]).assert(139, "", "");
+}
+
+#[test]
+fn a_command_that_is_killed_from_outside_is_status_137() {
+    let host = Host::new("killed");
+    let mut supervisor = host.start_sleeping();
+    host.processes().iter().for_each(|pid| drop(shell(&format!("kill -9 {pid}"))));
+    assert_eq!(supervisor.status(), Some(137));
+}
+
+#[test]
+fn pid_1_is_not_killed_by_its_own() {
+    let host = Host::new("pid1");
+    host.sh("kill -9 $$; kill -15 $$; echo still here").assert_stdout("still here\n");
+}
+
+#[test]
+fn a_child_of_the_command_that_dies_by_a_signal_is_for_the_command_to_see() {
+    let host = Host::new("child");
+    host.sh("sh -c 'kill -9 $$'; echo $?").assert(0, "137\n", "Killed\n");
+}
+
+/// The signals that a process ignores, as a mask.
+fn ignored(pid: &str) -> u64 {
+    let line = shell(&format!("grep SigIgn /proc/{pid}/status"));
+    u64::from_str_radix(line.trim_start_matches("SigIgn:").trim(), 16).unwrap()
+}
+
+const SIGHUP: u64 = 1 << 0;
+const SIGINT: u64 = 1 << 1;
+const SIGQUIT: u64 = 1 << 2;
+
+#[test]
+fn the_supervisor_ignores_ctrl_c_and_ctrl_backslash_while_the_command_runs() {
+    let host = Host::new("ctrlc");
+    let mut supervisor = host.start_sleeping();
+    let pid = supervisor.pid().to_string();
+    wait_until("both are ignored", || ignored(&pid) == ignored("self") | SIGINT | SIGQUIT);
+    shell(&format!("kill -INT {pid}; kill -QUIT {pid}"));
+    assert!(supervisor.0.try_wait().unwrap().is_none());
+    shell(&format!("kill -TERM {pid}"));
+    assert_eq!(supervisor.status(), None, "ended by the signal");
+    wait_until("the container is dead", || host.processes().is_empty());
+}
+
+#[test]
+fn the_command_gets_the_signals_as_they_were_given_to_the_runtime() {
+    let host = Host::new("signals");
+    let inside = "import os, signal, sys\nfor s in range(1, 32):\n if s not in (9, 19): signal.signal(s, signal.SIG_DFL)\n";
+    let run = |then: &str| {
+        let mut python = Command::new("python3");
+        python.args([
+            "-c",
+            &format!("{inside}{then}; os.execv(sys.argv[1], sys.argv[1:])"),
+            common::PROGRAM,
+            &host.id,
+        ]);
+        python.args(["busybox", "grep", "-E", "SigBlk|SigIgn|SigCgt", "/proc/self/status"]);
+        outcome(python.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images()))
+    };
+    let none = "0".repeat(16);
+    run("pass").assert_stdout(&format!("SigBlk:\t{none}\nSigIgn:\t{none}\nSigCgt:\t{none}\n"));
+    // Like nohup: what the caller ignores stays ignored.
+    let hup = format!("{SIGHUP:016x}");
+    run("signal.signal(1, signal.SIG_IGN)")
+        .assert_stdout(&format!("SigBlk:\t{none}\nSigIgn:\t{hup}\nSigCgt:\t{none}\n"));
+}
+
+#[test]
+fn a_caller_that_ignores_sigchld_still_gets_the_status() {
+    let host = Host::new("sigchld");
+    let mut command = Command::new("python3");
+    let script = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
+    command.args(["-c", script, common::PROGRAM, &host.id, "busybox", "sh", "-c", "exit 7"]);
+    command.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+    outcome(&mut command).assert(7, "", "");
+}
+
+#[test]
+fn the_wait_goes_on_after_the_supervisor_was_stopped_or_interrupted() {
+    let host = Host::new("stopped");
+    let mut command = host.command(&[&host.id, "busybox", "sh", "-c", "sleep 0.5; exit 9"]);
+    let mut supervisor = command.stdout(Stdio::null()).spawn().unwrap();
+    wait_until("it runs", || !host.processes().is_empty());
+    shell(&format!(
+        "kill -STOP {0}; sleep 0.1; kill -CONT {0}; kill -WINCH {0}; kill -INT {0}",
+        supervisor.id()
+    ));
+    assert_eq!(supervisor.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn the_container_dies_with_its_supervisor_even_if_that_dies_at_once() {
+    // SIGKILL at many moments of the start: whatever has begun by then must end.
+    let host = Host::new("race");
+    host.run(&[], "busybox", &["true"]).assert_stdout("");
+    for microseconds in (0..3000).step_by(60) {
+        let mut command = host.command(&[&host.id, "busybox", "sleep", "1000"]);
+        let mut supervisor = command.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(microseconds));
+        supervisor.kill().unwrap();
+        supervisor.wait().unwrap();
+        wait_until("the container is dead", || host.processes().is_empty());
+    }
+}
+
+#[test]
+fn processes_that_the_command_leaves_behind_end_with_it() {
+    let host = Host::new("orphans");
+    host.sh("sleep 1000 & sleep 1000 & exit 3").assert(3, "", "");
+    wait_until("no process is left", || host.processes().is_empty());
+}
