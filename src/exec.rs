@@ -29,14 +29,9 @@ const NOT_FOUND: u8 = 127;
 pub fn exec(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     let command = scene.spec.command;
     let failed = |errno| step.failed(visible(command.name()), errno);
-    let hostname = Text::concat(&[b"HOSTNAME=", scene.spec.id.as_bytes()]);
-    let env = [
-        Some(PATH.into()),
-        Some(c"HOME=/root".into()),
-        Some(hostname.as_cstr().into()),
-        scene.spec.term,
-        None,
-    ];
+    let text = &mut Text::new();
+    let hostname = text.join(&[b"HOSTNAME=", scene.spec.id.as_bytes()]);
+    let env = [Some(PATH.into()), Some(c"HOME=/root".into()), Some(hostname.into()), scene.spec.term, None];
     let (Some(argv), Some(env)) = (command.argv(), Vector::new(&env)) else {
         return Err(failed(Errno::EINVAL));
     };
@@ -48,8 +43,9 @@ pub fn exec(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
 /// Tries the places where the command may be, until one of them runs it; returns why none did.
 fn search(command: Command, argv: Vector, env: Vector) -> Errno {
     let mut remembered = Errno::ENOENT;
-    for path in candidates(command.name()) {
-        match run(&path, command, argv, env) {
+    let text = &mut Text::new();
+    for directory in directories(command.name()) {
+        match run(text.join(&[directory, command.name().to_bytes()]), command, argv, env) {
             Errno::ENOENT | Errno::ENOTDIR if remembered == Errno::EACCES => {}
             errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => remembered = errno,
             errno => return errno,
@@ -58,32 +54,29 @@ fn search(command: Command, argv: Vector, env: Vector) -> Errno {
     remembered
 }
 
-/// The paths that a command's word may mean: itself, if there is a slash in it; else a file of each directory.
-fn candidates(name: &CStr) -> impl Iterator<Item = Text> {
-    let name = name.to_bytes();
-    const AS_IT_IS: [&[u8]; 1] = [b""];
-    let directories = match name {
-        [] => &[][..],
-        _ if name.contains(&b'/') => &AS_IT_IS,
+/// What may stand before a command's word to make it a path: nothing, if there is a slash in it; else each directory.
+fn directories(name: &CStr) -> &'static [&'static [u8]] {
+    match name.to_bytes() {
+        [] => &[],
+        name if name.contains(&b'/') => &[b""],
         _ => &DIRECTORIES,
-    };
-    directories.iter().map(move |directory| Text::concat(&[directory, name]))
+    }
 }
 
 /// execve, and once more through the shell if the kernel does not know the format: a script may lack its `#!` line.
-fn run(path: &Text, command: Command, argv: Vector, env: Vector) -> Errno {
-    match sys::execve(path.as_cstr(), argv, env) {
+fn run(path: &CStr, command: Command, argv: Vector, env: Vector) -> Errno {
+    match sys::execve(path, argv, env) {
         Errno::ENOEXEC => run_in_shell(path, command, env),
         errno => errno,
     }
 }
 
 /// `/bin/sh PATH ARG...`
-fn run_in_shell(path: &Text, command: Command, env: Vector) -> Errno {
+fn run_in_shell(path: &CStr, command: Command, env: Vector) -> Errno {
     const MOST: usize = 8192;
     let mut words = [None; MOST];
     let [zeroth, first, rest @ ..] = &mut words;
-    (*zeroth, *first) = (Some(Word::from(SHELL)), Some(path.as_cstr().into()));
+    (*zeroth, *first) = (Some(Word::from(SHELL)), Some(path.into()));
     let arguments = command.arguments();
     let Some(places) = rest.get_mut(..arguments.len()) else { return Errno::E2BIG };
     places.copy_from_slice(arguments);
@@ -95,52 +88,54 @@ fn run_in_shell(path: &Text, command: Command, env: Vector) -> Errno {
 
 /// Says why the command did not run, with the status that says whether it was found.
 fn explain(step: &Step, command: Command, errno: Errno) -> Reported {
-    let cannot = |path: &CStr, hint: &[&[u8]]| step.failed_with(path, errno, hint).with_status(CANNOT_RUN);
-    let name = command.name();
-    match errno {
-        Errno::ENOENT | Errno::ENOTDIR => match find_existing(name) {
-            Some(path) => explain_missing_interpreter(step, &path),
-            None => step.failed(visible(name), errno).with_status(NOT_FOUND),
-        },
-        Errno::EACCES => cannot(name, &[b"it is a directory, or not executable: see chmod +x"]),
-        Errno::ENOEXEC => cannot(
-            name,
-            &[b"the kernel does not know its format, and there is no /bin/sh to run it as a script"],
-        ),
-        _ => cannot(name, &[]),
+    const NOT_EXECUTABLE: &[u8] = b"it is a directory, or not executable: see chmod +x";
+    const NO_FORMAT: &[u8] =
+        b"the kernel does not know its format, and there is no /bin/sh to run it as a script";
+    let name = visible(command.name());
+    let hint: &[&[u8]] = match errno {
+        Errno::ENOENT | Errno::ENOTDIR => return explain_not_found(step, name, errno),
+        Errno::EACCES => &[NOT_EXECUTABLE],
+        Errno::ENOEXEC => &[NO_FORMAT],
+        _ => &[],
+    };
+    step.failed_with(name, errno, hint).with_status(CANNOT_RUN)
+}
+
+/// Either it is not there; or the file is, and what is not there is what runs it, or what runs that in its turn.
+fn explain_not_found(step: &Step, name: &CStr, errno: Errno) -> Reported {
+    let (path, interpreter) = (&mut Text::new(), &mut Text::new());
+    let mut exists = |directory: &&[u8]| sys::stat(path.join(&[directory, name.to_bytes()])).is_ok();
+    if !directories(name).iter().any(&mut exists) {
+        return step.failed(name, errno).with_status(NOT_FOUND);
     }
+    let hint: &[&[u8]] = if find_missing(path.as_cstr(), interpreter) {
+        let missing = interpreter.as_cstr().to_bytes();
+        &[b"the file is there, but its interpreter or loader ", missing, b" is not in the image"]
+    } else {
+        &[b"the file is there, but something that it needs to run is not in the image"]
+    };
+    step.failed_with(path.as_cstr(), errno, hint).with_status(CANNOT_RUN)
 }
 
-/// The first candidate that is there after all.
-fn find_existing(name: &CStr) -> Option<Text> {
-    candidates(name).find(|path| sys::stat(path.as_cstr()).is_ok())
-}
-
-/// The file is there: what is not there is what runs it, or what runs that in its turn.
-fn explain_missing_interpreter(step: &Step, path: &Text) -> Reported {
+/// Follows the programs that run one another, from `path` on, until one of them is not there: that is in `interpreter` then.
+fn find_missing(path: &CStr, interpreter: &mut Text) -> bool {
     const DEEPEST: usize = 5; // The kernel's own limit.
-    let mut file = Text::concat(&[path.as_bytes()]);
+    let file = &mut Text::new();
+    file.join(&[path.to_bytes()]);
     for _ in 0..DEEPEST {
-        match interpreter_of(&file) {
-            Some(interpreter) if sys::stat(interpreter.as_cstr()).is_err() => {
-                let hint = [
-                    b"the file is there, but its interpreter or loader ",
-                    interpreter.as_bytes(),
-                    b" is not in the image",
-                ];
-                return step.failed_with(path.as_cstr(), Errno::ENOENT, &hint).with_status(CANNOT_RUN);
-            }
-            Some(interpreter) => file = interpreter,
-            None => break,
-        }
+        match interpreter_of(file.as_cstr(), interpreter) {
+            Some(next) if sys::stat(next).is_err() => return true,
+            Some(next) => file.join(&[next.to_bytes()]),
+            None => return false,
+        };
     }
-    let hint: &[u8] = b"the file is there, but something that it needs to run is not in the image";
-    step.failed_with(path.as_cstr(), Errno::ENOENT, &[hint]).with_status(CANNOT_RUN)
+    false
 }
 
-fn interpreter_of(path: &Text) -> Option<Text> {
-    let file = sys::openat(path.as_cstr(), libc::O_RDONLY | libc::O_NONBLOCK, 0).ok()?;
+/// The path of what runs a file.
+fn interpreter_of<'t>(path: &CStr, text: &'t mut Text) -> Option<&'t CStr> {
+    let file = sys::openat(path, libc::O_RDONLY | libc::O_NONBLOCK, 0).ok()?;
     let mut head = [0; 4096];
     let len = sys::pread(file.borrow(), &mut head, 0).ok()?;
-    Some(Text::concat(&[interpreter::named_in(head.get(..len)?)?]))
+    Some(text.join(&[interpreter::named_in(head.get(..len)?)?]))
 }

@@ -14,6 +14,11 @@
 //! kernel put them.
 
 #![cfg_attr(not(test), no_std)]
+// There is nobody to catch a panic, and each that may happen costs room. Tests, for their part, fail by panicking.
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 pub mod sys;
 

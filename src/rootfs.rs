@@ -22,32 +22,29 @@ pub fn private(step: &Step, _: &mut Scene) -> Result<(), Reported> {
 pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     const TOO_LONG: &[u8] =
         b"CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter ones";
-    let merged = scene.spec.container_path(b"/merged");
-    let layers = layers(scene.spec);
+    let (text, layers) = (&mut Text::new(), &mut Text::new());
+    join_layers(layers, scene.spec, text);
+    let merged = scene.spec.container_path(text, b"/merged");
     if layers.is_too_long() {
-        return Err(step.failed_with(merged.as_cstr(), Errno::ENAMETOOLONG, &[TOO_LONG]));
+        return Err(step.failed_with(merged, Errno::ENAMETOOLONG, &[TOO_LONG]));
     }
-    sys::mount(c"overlay", merged.as_cstr(), c"overlay", libc::MS_RELATIME, layers.as_cstr())
-        .map_err(|errno| why_no_overlay(step, scene.spec, &merged, errno))
+    sys::mount(c"overlay", merged, c"overlay", libc::MS_RELATIME, layers.as_cstr())
+        .map_err(|errno| why_no_overlay(step, scene.spec, merged, errno))
 }
 
 /// `lowerdir=…,upperdir=…,workdir=…`
-fn layers(spec: &Spec) -> Text {
-    let mut layers = Text::new();
-    for (option, path) in [
-        (&b"lowerdir="[..], spec.image_path()),
-        (b",upperdir=", spec.container_path(b"/upper")),
-        (b",workdir=", spec.container_path(b"/work")),
-    ] {
-        layers.push(option);
-        push_escaped(&mut layers, path.as_bytes());
-    }
-    layers
+fn join_layers(layers: &mut Text, spec: &Spec, text: &mut Text) {
+    layers.push(b"lowerdir=");
+    push_escaped(layers, spec.image_path(text));
+    layers.push(b",upperdir=");
+    push_escaped(layers, spec.container_path(text, b"/upper"));
+    layers.push(b",workdir=");
+    push_escaped(layers, spec.container_path(text, b"/work"));
 }
 
 /// overlayfs splits its options at commas and its lower directories at colons, unless a backslash stands before.
-fn push_escaped(text: &mut Text, path: &[u8]) {
-    for byte in path {
+fn push_escaped(text: &mut Text, path: &CStr) {
+    for byte in path.to_bytes() {
         if b",:\\".contains(byte) {
             text.push(b"\\");
         }
@@ -56,10 +53,10 @@ fn push_escaped(text: &mut Text, path: &[u8]) {
 }
 
 /// Finds which of the documented causes it is that overlayfs refuses, and says what mends it.
-fn why_no_overlay(step: &Step, spec: &Spec, merged: &Text, errno: Errno) -> Reported {
+fn why_no_overlay(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
     const NO_OVERLAYFS: &[u8] = b"this kernel has no overlayfs: try modprobe overlay";
     match errno {
-        Errno::ENODEV => step.failed_with(merged.as_cstr(), errno, &[NO_OVERLAYFS]),
+        Errno::ENODEV => step.failed_with(merged, errno, &[NO_OVERLAYFS]),
         Errno::ENOENT => missing_part(step, spec),
         _ => refused_file_system(step, spec, merged, errno),
     }
@@ -68,15 +65,20 @@ fn why_no_overlay(step: &Step, spec: &Spec, merged: &Text, errno: Errno) -> Repo
 fn missing_part(step: &Step, spec: &Spec) -> Reported {
     const HINT: &[u8] =
         b"it was there once: make it again, or remove all of the container's directory to begin anew";
-    let is_missing = |path: &Text| sys::lstat(path.as_cstr()).is_err();
-    let parts = [&b"/upper"[..], b"/work", b"/merged"];
-    let missing = parts.into_iter().map(|name| spec.container_path(name)).find(is_missing);
-    step.failed_with(missing.unwrap_or_else(|| spec.image_path()).as_cstr(), Errno::ENOENT, &[HINT])
+    let text = &mut Text::new();
+    let mut is_missing = |name: &&[u8]| sys::lstat(spec.container_path(text, name)).is_err();
+    let missing = [&b"/upper"[..], b"/work", b"/merged"].into_iter().find(&mut is_missing);
+    let path = match missing {
+        Some(name) => spec.container_path(text, name),
+        None => spec.image_path(text), // It was there when the run began.
+    };
+    step.failed_with(path, Errno::ENOENT, &[HINT])
 }
 
-fn refused_file_system(step: &Step, spec: &Spec, merged: &Text, errno: Errno) -> Reported {
-    let name = |path: Text| sys::statfs_type(path.as_cstr()).map_or("unknown", file_system_name).as_bytes();
-    let (state, image) = (name(spec.state_path()), name(spec.image_path()));
+fn refused_file_system(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
+    let text = &mut Text::new();
+    let state = file_system_of(spec.state_path(text));
+    let image = file_system_of(spec.image_path(text));
     let hint = [
         b"the state directory is on ",
         state,
@@ -86,7 +88,7 @@ fn refused_file_system(step: &Step, spec: &Spec, merged: &Text, errno: Errno) ->
         suitable_directory(),
         b"/container",
     ];
-    step.failed_with(merged.as_cstr(), errno, &hint)
+    step.failed_with(merged, errno, &hint)
 }
 
 /// File systems by their magic numbers, and whether overlayfs can write to them: it needs trusted.* attributes, whiteouts
@@ -110,8 +112,10 @@ const FILE_SYSTEMS: [(i64, &str, bool); 16] = [
     (0x9fa0, "proc", false),
 ];
 
-fn file_system_name(magic: i64) -> &'static str {
-    FILE_SYSTEMS.iter().find(|row| row.0 == magic).map_or("a file system that it does not know", |row| row.1)
+fn file_system_of(path: &CStr) -> &'static [u8] {
+    let magic = sys::statfs_type(path).unwrap_or(0);
+    let known = FILE_SYSTEMS.iter().find(|row| row.0 == magic);
+    known.map_or("a file system that it does not know", |row| row.1).as_bytes()
 }
 
 /// A directory that is there, that the user can write to, and whose file system an upper layer can be on.
@@ -129,20 +133,19 @@ fn suitable_directory() -> &'static [u8] {
 /// pivot_root(2) wants a directory beneath the new root to put the old one at. "." for both does without making one, and
 /// without leaving one behind: <https://man7.org/linux/man-pages/man2/pivot_root.2.html#NOTES>.
 pub fn pivot(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    let merged = scene.spec.container_path(b"/merged");
-    sys::chdir(merged.as_cstr()).map_err(|errno| step.failed(merged.as_cstr(), errno))?;
-    sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(step, &merged, errno))
+    let text = &mut Text::new();
+    let merged = scene.spec.container_path(text, b"/merged");
+    sys::chdir(merged).map_err(|errno| step.failed(merged, errno))?;
+    sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(step, merged, errno))
 }
 
 /// Of the six causes of EINVAL, `private` and `overlay` have ruled out all but one.
-fn why_no_pivot(step: &Step, merged: &Text, errno: Errno) -> Reported {
+fn why_no_pivot(step: &Step, merged: &CStr, errno: Errno) -> Reported {
     const RAMFS: &[u8] =
         b"the root here is the initial ramfs, which cannot be pivoted away: switch_root to a real one first";
     let is_initial = || sys::statfs_type(c"/").is_ok_and(|magic| matches!(magic, 0x8584_58f6 | 0x0102_1994));
-    if errno == Errno::EINVAL && is_initial() {
-        return step.failed_with(merged.as_cstr(), errno, &[RAMFS]);
-    }
-    step.failed(merged.as_cstr(), errno)
+    let hint: &[&[u8]] = if errno == Errno::EINVAL && is_initial() { &[RAMFS] } else { &[] };
+    step.failed_with(merged, errno, hint)
 }
 
 /// detach: the old root, and the host's whole tree with it, is taken off.
@@ -212,7 +215,7 @@ mod tests {
     #[test]
     fn what_overlayfs_splits_at_is_escaped() {
         let mut text = Text::new();
-        push_escaped(&mut text, b"/a b/c,d:e\\f=g");
+        push_escaped(&mut text, c"/a b/c,d:e\\f=g");
         assert_eq!(text.as_cstr(), c"/a b/c\\,d\\:e\\\\f=g");
     }
 }

@@ -11,12 +11,13 @@
 //!                                             exec     execve along PATH
 //! ```
 
-use core::mem::ManuallyDrop;
+use core::mem;
 
 use crate::spec::Spec;
 use crate::state::State;
 use crate::step::{FAILED, Reported, Step};
 use crate::sys::{self, Errno, OwnedFd, Pid, Stack};
+use crate::text::Text;
 use crate::{exec, rootfs, supervise};
 
 /// A step of the parent. Each hands a value on to the next, so they are calls in [`run`] and not functions in a table.
@@ -112,9 +113,17 @@ const STACK_SIZE: usize = 256 * 1024;
 /// The parent: from the spec to the exit status.
 pub fn run(spec: &Spec) -> Result<u8, Reported> {
     find_image(&IMAGE, spec)?;
-    // It is never dropped: its lock is held to the very end, when the kernel frees it.
-    let state = ManuallyDrop::new(State::prepare(&STATE, spec)?);
-    contain(spec, &state).inspect_err(|_| state.discard())
+    let state = State::prepare(&STATE, spec)?;
+    match contain(spec, &state) {
+        Ok(status) => {
+            mem::forget(state); // The kernel frees the lock when this process ends, which is next.
+            Ok(status)
+        }
+        Err(reported) => {
+            state.discard();
+            Err(reported)
+        }
+    }
 }
 
 fn contain(spec: &Spec, state: &State) -> Result<u8, Reported> {
@@ -159,12 +168,13 @@ fn enter(mut scene: Scene) -> Result<(), Reported> {
 
 /// Looks whether images/IMAGE is a directory.
 fn find_image(step: &Step, spec: &Spec) -> Result<(), Reported> {
-    let path = spec.image_path();
+    let text = &mut Text::new();
+    let path = spec.image_path(text);
     let hint = [b"make image IMAGE=", spec.image.as_bytes(), b", or set CONTAINER_IMAGES to where it is"];
-    match sys::stat(path.as_cstr()) {
+    match sys::stat(path) {
         Ok(status) if status.mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
-        Ok(_) => Err(step.failed(path.as_cstr(), Errno::ENOTDIR)),
-        Err(Errno::ENOENT) => Err(step.failed_with(path.as_cstr(), Errno::ENOENT, &hint)),
-        Err(errno) => Err(step.failed(path.as_cstr(), errno)),
+        Ok(_) => Err(step.failed(path, Errno::ENOTDIR)),
+        Err(Errno::ENOENT) => Err(step.failed_with(path, Errno::ENOENT, &hint)),
+        Err(errno) => Err(step.failed(path, errno)),
     }
 }

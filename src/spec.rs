@@ -27,26 +27,26 @@ pub struct Spec<'a> {
 
 impl Spec<'_> {
     /// The image's directory.
-    pub fn image_path(&self) -> Text {
-        Text::concat(&[self.images.to_bytes(), b"/", self.image.as_bytes()])
+    pub fn image_path<'t>(&self, text: &'t mut Text) -> &'t CStr {
+        text.join(&[self.images.to_bytes(), b"/", self.image.as_bytes()])
     }
 
     /// The directory of all of this user's containers: `$CONTAINER_STATE`, or /tmp/container, or /tmp/container-UID.
-    pub fn state_path(&self) -> Text {
+    pub fn state_path<'t>(&self, text: &'t mut Text) -> &'t CStr {
         match (self.state, self.owner) {
-            (Some(path), _) => Text::concat(&[path.to_bytes()]),
-            (None, 0) => Text::concat(&[b"/tmp/container"]),
-            (None, uid) => Text::concat(&[b"/tmp/container-", decimal(uid, &mut [0; 10])]),
+            (Some(path), _) => text.join(&[path.to_bytes()]),
+            (None, 0) => text.join(&[b"/tmp/container"]),
+            (None, uid) => text.join(&[b"/tmp/container-", decimal(uid, &mut [0; 10])]),
         }
     }
 
-    /// The directory of this container, and what is in it: `container_path(b"/upper")`.
-    pub fn container_path(&self, name: &[u8]) -> Text {
-        let mut path = self.state_path();
+    /// The directory of this container, and what is in it: `container_path(text, b"/upper")`.
+    pub fn container_path<'t>(&self, text: &'t mut Text, name: &[u8]) -> &'t CStr {
+        self.state_path(text);
         for part in [b"/", self.id.as_bytes(), name] {
-            path.push(part);
+            text.push(part);
         }
-        path
+        text.as_cstr()
     }
 }
 

@@ -33,11 +33,12 @@ impl<'a> State<'a> {
     /// Makes what is missing, checks what is there, and locks it.
     pub fn prepare(step: &Step, spec: &'a Spec) -> Result<Self, Reported> {
         loop {
-            let base = spec.state_path();
-            let is_new = make_or_check(step, &base, spec.owner)?;
-            let is_new = is_new.ok_or_else(|| step.failed(base.as_cstr(), Errno::ENOENT))?;
+            let text = &mut Text::new();
+            let base = spec.state_path(text);
+            let is_new = make_or_check(step, base, spec.owner)?;
+            let is_new = is_new.ok_or_else(|| step.failed(base, Errno::ENOENT))?;
             let mut made = Made { base: is_new, dir: false };
-            match Self::lock(step, spec, &mut made) {
+            match lock(step, spec, text, &mut made) {
                 Ok(Some(lock)) => return Self { spec, lock, made }.complete(step),
                 Ok(None) => {}
                 Err(reported) => {
@@ -48,53 +49,44 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Makes the container's directory or checks it, and locks it; None if another run took it away in the meantime.
-    fn lock(step: &Step, spec: &Spec, made: &mut Made) -> Result<Option<OwnedFd>, Reported> {
-        match make_or_check(step, &spec.container_path(b""), spec.owner)? {
-            Some(is_new) => made.dir = is_new,
-            None => return Ok(None),
-        }
-        let path = spec.container_path(b"/lock");
-        let lock = match sys::openat(path.as_cstr(), libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600) {
-            Ok(lock) => lock,
-            Err(Errno::ENOENT) => return Ok(None),
-            Err(errno) => return Err(step.failed(path.as_cstr(), errno)),
-        };
-        match sys::fcntl_setlk(lock.borrow()) {
-            Ok(()) => Ok(Some(lock)),
-            Err(Errno::EAGAIN | Errno::EACCES) => Err(already_running(step, spec, &lock)),
-            Err(errno) => Err(step.failed(path.as_cstr(), errno)),
-        }
-    }
-
     /// With the lock held: makes the rest, unless an earlier run has made it whole and said so in the lock file.
     fn complete(mut self, step: &Step) -> Result<Self, Reported> {
-        let path = self.spec.container_path(b"/lock");
-        let lock = sys::fstat(self.lock.borrow()).map_err(|errno| step.failed(path.as_cstr(), errno))?;
-        if lock.nlink == 0 {
-            return Self::prepare(step, self.spec); // A run that failed has removed it: begin anew.
+        let completed = match sys::fstat(self.lock.borrow()) {
+            // A run that failed has removed it: begin anew.
+            Ok(lock) if lock.nlink == 0 => return Self::prepare(step, self.spec),
+            Ok(lock) if lock.size > 0 => Ok(()),
+            Ok(_) => {
+                self.made.dir = true;
+                self.make_parts(step)
+            }
+            Err(errno) => Err(self.lock_failed(step, errno)),
+        };
+        match completed {
+            Ok(()) => Ok(self),
+            Err(reported) => {
+                self.discard();
+                Err(reported)
+            }
         }
-        if lock.size > 0 {
-            return Ok(self);
-        }
-        self.made.dir = true;
-        self.make_parts(step).inspect_err(|_| self.discard())?;
-        let said = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
-        said.map_err(|errno| step.failed(path.as_cstr(), errno)).inspect_err(|_| self.discard())?;
-        Ok(self)
     }
 
     fn make_parts(&self, step: &Step) -> Result<(), Reported> {
+        let text = &mut Text::new();
         for (name, mode) in [(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)] {
-            let path = self.spec.container_path(name);
-            let made = match sys::mkdirat(path.as_cstr(), mode) {
+            let path = self.spec.container_path(text, name);
+            let made = match sys::mkdirat(path, mode) {
                 Err(Errno::EEXIST) => Ok(()),
                 // Whatever the umask is: the mode of `upper` is the mode of the container's root.
-                made => made.and_then(|()| sys::fchmodat(path.as_cstr(), mode)),
+                made => made.and_then(|()| sys::fchmodat(path, mode)),
             };
-            made.map_err(|errno| step.failed(path.as_cstr(), errno))?;
+            made.map_err(|errno| step.failed(path, errno))?;
         }
-        Ok(())
+        let said = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
+        said.map(drop).map_err(|errno| self.lock_failed(step, errno))
+    }
+
+    fn lock_failed(&self, step: &Step, errno: Errno) -> Reported {
+        step.failed(self.spec.container_path(&mut Text::new(), b"/lock"), errno)
     }
 
     /// Whether the supervisor, which holds the lock, is alive still. For the child to ask: a process's own lock is never
@@ -105,51 +97,81 @@ impl<'a> State<'a> {
 
     /// Takes away what this run made, after a failure. It removes directories only if they are empty, so that nothing that
     /// a container wrote can be lost.
-    pub fn discard(&self) {
+    pub fn discard(self) {
         // An overlay makes work/work, and work/index where its index is on; steps make /proc and /dev where the image has none.
         const PARTS: [&[u8]; 7] =
             [b"/upper/proc", b"/upper/dev", b"/upper", b"/merged", b"/work/work", b"/work/index", b"/work"];
-        let remove = |name: &&[u8]| sys::rmdir(self.spec.container_path(name).as_cstr());
-        let holds_something = |name: &&[u8]| remove(name) == Err(Errno::ENOTEMPTY);
-        if !self.made.dir || PARTS.iter().any(holds_something) {
+        let Self { spec, lock, made } = self;
+        let text = &mut Text::new();
+        let mut holds_something =
+            |name: &&[u8]| sys::rmdir(spec.container_path(text, name)) == Err(Errno::ENOTEMPTY);
+        if !made.dir || PARTS.iter().any(&mut holds_something) {
             return;
         }
-        // Whoever waits for the lock finds the file without a name, and begins anew.
-        if sys::unlink(self.spec.container_path(b"/lock").as_cstr()).is_ok() {
-            remove_empty(self.spec, &self.made);
+        // Whoever waits for the lock will find that the file has no name any more, and begin anew. The directory goes once
+        // the file is closed: some file systems keep a file that is open under another name.
+        if sys::unlink(spec.container_path(text, b"/lock")).is_ok() {
+            drop(lock);
+            remove_empty(spec, &made);
         }
     }
 }
 
-fn already_running(step: &Step, spec: &Spec, lock: &OwnedFd) -> Reported {
+/// Makes the container's directory or checks it, and locks it; None if another run took it away in the meantime.
+fn lock(step: &Step, spec: &Spec, text: &mut Text, made: &mut Made) -> Result<Option<OwnedFd>, Reported> {
+    match make_or_check(step, spec.container_path(text, b""), spec.owner)? {
+        Some(is_new) => made.dir = is_new,
+        None => return Ok(None),
+    }
+    let path = spec.container_path(text, b"/lock");
+    let lock = match sys::openat(path, libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600) {
+        Ok(lock) => lock,
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(step.failed(path, errno)),
+    };
+    match sys::fcntl_setlk(lock.borrow()) {
+        Ok(()) => Ok(Some(lock)),
+        Err(Errno::EAGAIN | Errno::EACCES) => Err(already_running(step, spec, text, &lock)),
+        Err(errno) => {
+            if made.dir {
+                let _ = sys::unlink(path); // If it stays, so does the directory, and the next run completes it.
+            }
+            Err(step.failed(path, errno))
+        }
+    }
+}
+
+fn already_running(step: &Step, spec: &Spec, text: &mut Text, lock: &OwnedFd) -> Reported {
     let holder = sys::fcntl_getlk(lock.borrow()).ok().flatten(); // It may have ended by now.
     let digits = &mut [0; 10];
     let pid = decimal(holder.map_or(0, Pid::number), digits);
     let hint = [spec.id.as_bytes(), b" is already running (pid ", pid, b"); end it, or choose another ID"];
-    step.failed_with(spec.container_path(b"").as_cstr(), Errno::EBUSY, &hint)
+    step.failed_with(spec.container_path(text, b""), Errno::EBUSY, &hint)
 }
 
 /// Removes the two directories, as far as this run made them and nobody has put anything into them since.
 fn remove_empty(spec: &Spec, made: &Made) {
-    for (is_ours, path) in [(made.dir, spec.container_path(b"")), (made.base, spec.state_path())] {
-        if is_ours && sys::rmdir(path.as_cstr()).is_err() {
-            return; // Another run is using it, and will not miss us.
-        }
+    let text = &mut Text::new();
+    if made.dir && sys::rmdir(spec.container_path(text, b"")).is_err() {
+        return; // Another run is using it, and will not miss us.
+    }
+    if made.base {
+        let _ = sys::rmdir(spec.state_path(text)); // Or another container is in it by now.
     }
 }
 
 /// Makes a directory for the owner alone, or checks the one that is there; says whether it is new, or None if the
 /// directory above it is missing.
-fn make_or_check(step: &Step, path: &Text, owner: u32) -> Result<Option<bool>, Reported> {
-    match sys::lstat(path.as_cstr()) {
-        Ok(status) => check(step, path.as_cstr(), status, owner).map(|()| Some(false)),
-        Err(Errno::ENOENT) => match sys::mkdirat(path.as_cstr(), 0o700) {
+fn make_or_check(step: &Step, path: &CStr, owner: u32) -> Result<Option<bool>, Reported> {
+    match sys::lstat(path) {
+        Ok(status) => check(step, path, status, owner).map(|()| Some(false)),
+        Err(Errno::ENOENT) => match sys::mkdirat(path, 0o700) {
             Ok(()) => Ok(Some(true)),
             Err(Errno::EEXIST) => make_or_check(step, path, owner), // Somebody was quicker: look who.
             Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => Err(step.failed(path.as_cstr(), errno)),
+            Err(errno) => Err(step.failed(path, errno)),
         },
-        Err(errno) => Err(step.failed(path.as_cstr(), errno)),
+        Err(errno) => Err(step.failed(path, errno)),
     }
 }
 

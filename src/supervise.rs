@@ -3,6 +3,7 @@
 use crate::run::Scene;
 use crate::step::{Reported, Step};
 use crate::sys::{self, Disposition, Errno, Pid};
+use crate::text::Text;
 
 /// Before clone: makes sure that the child's status will be kept until it is asked for.
 ///
@@ -21,7 +22,7 @@ pub fn die_with_the_supervisor(step: &Step, scene: &Scene) -> Result<(), Reporte
     match scene.state.supervisor_lives() {
         Ok(true) => Ok(()),
         Ok(false) => sys::exit_group(128 + libc::SIGKILL as u8), // as if the signal had come
-        Err(errno) => Err(step.failed(scene.spec.container_path(b"/lock").as_cstr(), errno)),
+        Err(errno) => Err(step.failed(scene.spec.container_path(&mut Text::new(), b"/lock"), errno)),
     }
 }
 

@@ -20,14 +20,13 @@ impl Text {
         Self { bytes: [0; PATH_MAX + 1], len: 0 }
     }
 
-    /// All the parts, one after the other.
-    #[inline(never)] // A copy in each caller would make a program of this size a tenth larger.
-    pub fn concat(parts: &[&[u8]]) -> Self {
-        let mut text = Self::new();
+    /// Becomes all the parts, one after the other. It is filled in place, since to return it would be to copy 4 KiB.
+    pub fn join(&mut self, parts: &[&[u8]]) -> &CStr {
+        self.len = 0;
         for part in parts {
-            text.push(part);
+            self.push(part);
         }
-        text
+        self.as_cstr()
     }
 
     /// Adds `bytes`, which have no NUL among them, at the end.
@@ -38,6 +37,9 @@ impl Text {
             *to = *from;
         }
         self.len += fitting;
+        if let Some(end) = self.bytes.get_mut(self.len) {
+            *end = 0; // Where a longer string was before.
+        }
     }
 
     /// Whether the kernel would refuse it, or, of options to mount(2), ignore the rest.
@@ -47,13 +49,8 @@ impl Text {
 
     /// The string, for the kernel.
     pub fn as_cstr(&self) -> &CStr {
-        // The byte after the string is a NUL always: nothing is ever written to the last one.
+        // The byte after the string is a NUL always.
         self.bytes.get(..=self.len).and_then(|bytes| CStr::from_bytes_with_nul(bytes).ok()).unwrap_or(c"")
-    }
-
-    /// The string, without its NUL.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.as_cstr().to_bytes()
     }
 }
 
@@ -88,21 +85,21 @@ mod tests {
 
     #[test]
     fn parts_are_joined_and_end_in_a_nul() {
-        assert_eq!(Text::concat(&[b"/tmp", b"/", b"c1"]).as_cstr(), c"/tmp/c1");
-        assert_eq!(Text::new().as_cstr(), c"");
+        let mut text = Text::new();
+        assert_eq!(text.as_cstr(), c"");
+        assert_eq!(text.join(&[b"/tmp", b"/", b"c1"]), c"/tmp/c1");
+        assert_eq!(text.join(&[b"/a"]), c"/a", "nothing is left of what was in it before");
     }
 
     #[test]
     fn the_longest_path_fits_and_the_kernel_refuses_what_is_longer() {
-        let longest = Text::concat(&[&[b'/'; PATH_MAX - 1]]);
-        assert!(!longest.is_too_long());
-        assert!(crate::sys::stat(longest.as_cstr()).is_ok());
+        let mut text = Text::new();
+        assert!(crate::sys::stat(text.join(&[&[b'/'; PATH_MAX - 1]])).is_ok());
+        assert!(!text.is_too_long());
         for excess in [1, 2, 5000] {
-            let mut too_long = Text::concat(&[&[b'/'; PATH_MAX - 1]]);
-            too_long.push(&vec![b'/'; excess]);
-            too_long.push(b"more");
-            assert!(too_long.is_too_long());
-            assert_eq!(crate::sys::stat(too_long.as_cstr()).err(), Some(crate::sys::Errno::ENAMETOOLONG));
+            let too_long = text.join(&[&[b'/'; PATH_MAX - 1], &vec![b'/'; excess], b"more"]);
+            assert_eq!(crate::sys::stat(too_long).err(), Some(crate::sys::Errno::ENAMETOOLONG));
+            assert!(text.is_too_long());
         }
     }
 
