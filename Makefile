@@ -9,6 +9,12 @@ PREFIX ?= /usr/local
 IMAGES := $(or $(CONTAINER_IMAGES),images)
 export TAR FORCE ALPINE_MIRROR CONTAINER_IMAGES
 
+# cargo builds here, even for a user who has it build all else in one place.
+export CARGO_TARGET_DIR := target
+
+# RUSTFLAGS would replace those of .cargo/config.toml, and build a program that crashes.
+unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
+
 # Namespaces need root. Whoever is root already needs no sudo.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CONTAINER_IMAGES,CONTAINER_STATE,TERM)
 
@@ -52,8 +58,8 @@ tools: ## install what the tests and lints need (Debian's packages)
 	@tests/tools
 
 install: container ## install the program and its man page
-	install -D -m 755 container $(DESTDIR)$(PREFIX)/bin/container
-	install -D -m 644 container.1 $(DESTDIR)$(PREFIX)/share/man/man1/container.1
+	install -D -m 755 container "$(DESTDIR)$(PREFIX)/bin/container"
+	install -D -m 644 container.1 "$(DESTDIR)$(PREFIX)/share/man/man1/container.1"
 
 clean: ## remove what was built; images and containers stay
 	cargo clean

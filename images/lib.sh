@@ -54,7 +54,7 @@ need() {
 # fetch URL FILE: give up in seconds on a server that is away or falls asleep.
 fetch() {
     curl --fail --silent --show-error --location --proto-redir =https --connect-timeout 5 \
-        --speed-limit 1000 --speed-time 10 --output "$2" "$1"
+        --speed-limit 1000 --speed-time 10 --output "$2" "$1" || fail "$1: $(tail -n 1 "$log")"
 }
 
 # pypi NAME VERSION PLATFORM SHA256...: unpack a package of PyPI in $work/wheel.
@@ -93,14 +93,17 @@ unpack() {
     local options=("${as_root[@]}")
     decompressor "$1"
     if ! is_root; then
-        devices "$1" >"$work/devices"
+        devices "$1" >"$work/devices" 2>"$work/errors" || fail "not unpacked: $(tar_error)"
         options=(--no-same-owner --anchored --no-wildcards --exclude-from="$work/devices")
     fi
     tar --extract --file="$1" --force-local --directory="$root" --same-permissions --block-number \
         --warning=no-timestamp --warning=no-unknown-keyword "${options[@]}" >"$work/blocks" 2>"$work/errors" ||
-        fail "not unpacked: $(grep -m 1 . "$work/errors")"
+        fail "not unpacked: $(tar_error)"
     tail -n 1 "$work/blocks" | grep -q 'Block of NULs' || fail "not unpacked: the end of the archive is missing"
 }
+
+# The first thing that tar complains of.  That it drops a leading / is none.
+tar_error() { grep -m 1 -v -e '^$' -e '^tar: Removing leading' "$work/errors"; }
 
 # tar finds out by itself how an archive is compressed, but not every machine
 # has the program for it.
@@ -120,7 +123,8 @@ devices() {
 
 # A docker save file holds layers to be stacked, not one root filesystem.
 from_tar() {
-    [ -f "$1" ] || fail "there is no such file"
+    [ -e "$1" ] || fail "there is no such file"
+    [ -f "$1" ] || fail "it is no regular file"
     unpack "$(realpath -- "$1")"
     if [ -e "$root/manifest.json" ] || [ -e "$root/index.json" ]; then
         has etc || has bin || fail "this is what docker save writes: use docker export instead"

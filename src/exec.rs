@@ -88,9 +88,9 @@ fn run_in_shell(path: &CStr, command: Command, env: Vector) -> Errno {
 
 /// Says why the command did not run, with the status that says whether it was found.
 fn explain(step: &Step, command: Command, errno: Errno) -> Reported {
-    const NOT_EXECUTABLE: &[u8] = b"it is a directory, or not executable: see chmod +x";
+    const NOT_EXECUTABLE: &[u8] = b"it, or what runs it, is a directory or not executable: see chmod +x";
     const NO_FORMAT: &[u8] =
-        b"the kernel does not know its format, and there is no /bin/sh to run it as a script";
+        b"it is for another kind of machine; or it is a script without #!, and the image has no /bin/sh that runs";
     let name = visible(command.name());
     let hint: &[&[u8]] = match errno {
         Errno::ENOENT | Errno::ENOTDIR => return explain_not_found(step, name, errno),

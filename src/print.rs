@@ -1,4 +1,5 @@
-//! Output for people: gathered, so that a message is one write(2), and with nothing in it that a terminal would obey.
+//! Output for people: gathered, so that a message of up to 1 KiB is one write(2), and with nothing in it that a terminal would
+//! obey.
 
 use crate::sys::{self, BorrowedFd, Errno};
 

@@ -57,22 +57,25 @@ fn why_no_overlay(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Repo
     const NO_OVERLAYFS: &[u8] = b"this kernel has no overlayfs: try modprobe overlay";
     match errno {
         Errno::ENODEV => step.failed_with(merged, errno, &[NO_OVERLAYFS]),
-        Errno::ENOENT => missing_part(step, spec),
-        _ => refused_file_system(step, spec, merged, errno),
+        Errno::ENOENT => missing_part(step, spec, merged),
+        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPERM | Errno::ELOOP => {
+            refused_file_system(step, spec, merged, errno)
+        }
+        _ => step.failed(merged, errno),
     }
 }
 
-fn missing_part(step: &Step, spec: &Spec) -> Reported {
+fn missing_part(step: &Step, spec: &Spec, merged: &CStr) -> Reported {
     const HINT: &[u8] =
         b"it was there once: make it again, or remove all of the container's directory to begin anew";
     let text = &mut Text::new();
-    let mut is_missing = |name: &&[u8]| sys::lstat(spec.container_path(text, name)).is_err();
-    let missing = [&b"/upper"[..], b"/work", b"/merged"].into_iter().find(&mut is_missing);
-    let path = match missing {
-        Some(name) => spec.container_path(text, name),
-        None => spec.image_path(text), // It was there when the run began.
-    };
-    step.failed_with(path, Errno::ENOENT, &[HINT])
+    for name in [&b"/upper"[..], b"/work", b"/merged"] {
+        let path = spec.container_path(text, name);
+        if sys::lstat(path).is_err() {
+            return step.failed_with(path, Errno::ENOENT, &[HINT]);
+        }
+    }
+    step.failed(merged, Errno::ENOENT)
 }
 
 fn refused_file_system(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
@@ -170,7 +173,9 @@ fn mount_at(step: &Step, target: &CStr, fstype: &CStr, flags: c_ulong, data: &CS
         outcome => outcome,
     };
     outcome.map_err(|errno| match errno {
-        Errno::ENOTDIR => step.failed_with(target, errno, &[b"the image has something else there"]),
+        Errno::ENOTDIR | Errno::EEXIST | Errno::ELOOP => {
+            step.failed_with(target, errno, &[b"the image has something else there than a directory"])
+        }
         _ => step.failed(target, errno),
     })
 }
@@ -202,6 +207,10 @@ pub fn dev(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
         let attach = || sys::mknod_file(path, 0o666).and_then(|()| sys::move_mount(device.borrow(), path));
         attach().map_err(|errno| step.failed(path, errno))?;
     }
+    // A device can be written to through a read-only mount; but chmod and chown inside would else change the host's own node.
+    sys::mount_setattr(c"/dev", libc::AT_RECURSIVE, libc::MOUNT_ATTR_RDONLY, 0)
+        .and_then(|()| sys::mount_setattr(c"/dev", 0, 0, libc::MOUNT_ATTR_RDONLY))
+        .map_err(|errno| step.failed(c"/dev", errno))?;
     for (target, path) in LINKS {
         sys::symlink(target, path).map_err(|errno| step.failed(path, errno))?;
     }

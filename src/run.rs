@@ -129,7 +129,7 @@ pub fn run(spec: &Spec) -> Result<u8, Reported> {
 fn contain(spec: &Spec, state: &State) -> Result<u8, Reported> {
     let mut setup = Ok(());
     let stack = Stack::map(STACK_SIZE).map_err(|errno| STACK.failed(c"", errno))?;
-    let child = start(stack, || {
+    let child = start(spec, stack, || {
         setup = enter(Scene { spec, state, devices: Default::default() });
         setup.map_or_else(Reported::status, |()| FAILED)
     })?;
@@ -139,10 +139,13 @@ fn contain(spec: &Spec, state: &State) -> Result<u8, Reported> {
 }
 
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.
-fn start(mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
+fn start(spec: &Spec, mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
     supervise::expect_a_child(&CLONE)?;
     sys::clone(libc::CLONE_NEWNS | libc::CLONE_NEWPID, &mut stack, child).map_err(|errno| {
         let hint: &[&[u8]] = match errno {
+            Errno::EPERM if spec.owner == 0 => {
+                &[b"root lacks CAP_SYS_ADMIN here: is this inside a container?"]
+            }
             Errno::EPERM => &[b"new namespaces need root: try sudo"],
             Errno::ENOSPC => {
                 &[b"too many namespaces: see /proc/sys/user/max_pid_namespaces and max_mnt_namespaces"]
@@ -156,7 +159,7 @@ fn start(mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> 
 
 /// The child: every step in its order. The last one does not return, unless it fails.
 fn enter(mut scene: Scene) -> Result<(), Reported> {
-    supervise::die_with_the_supervisor(&CLONE, &scene)?;
+    supervise::die_with_the_supervisor(&CLONE)?;
     let bare = scene.spec.bare;
     for part in [|step: &Step| step.outside, |step: &Step| step.inside] {
         for step in SEQUENCE.iter().filter(|step| step.bare || !bare) {

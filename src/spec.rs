@@ -34,7 +34,8 @@ impl Spec<'_> {
     /// The directory of all of this user's containers: `$CONTAINER_STATE`, or /tmp/container, or /tmp/container-UID.
     pub fn state_path<'t>(&self, text: &'t mut Text) -> &'t CStr {
         match (self.state, self.owner) {
-            (Some(path), _) => text.join(&[path.to_bytes()]),
+            // A slash at the end would have a symbolic link followed.
+            (Some(path), _) => text.join(&[without_trailing_slashes(path.to_bytes())]),
             (None, 0) => text.join(&[b"/tmp/container"]),
             (None, uid) => text.join(&[b"/tmp/container-", decimal(uid, &mut [0; 10])]),
         }
@@ -47,6 +48,13 @@ impl Spec<'_> {
             text.push(part);
         }
         text.as_cstr()
+    }
+}
+
+fn without_trailing_slashes(path: &[u8]) -> &[u8] {
+    match path {
+        [rest @ .., b'/'] if !rest.is_empty() => without_trailing_slashes(rest),
+        path => path,
     }
 }
 

@@ -24,6 +24,7 @@ pub struct State<'a> {
 }
 
 /// What this run made, and takes away again if the container does not come to be.
+#[derive(Clone, Copy, Default)]
 struct Made {
     base: bool,
     dir: bool,
@@ -32,15 +33,11 @@ struct Made {
 impl<'a> State<'a> {
     /// Makes what is missing, checks what is there, and locks it.
     pub fn prepare(step: &Step, spec: &'a Spec) -> Result<Self, Reported> {
+        let mut made = Made::default();
         loop {
-            let text = &mut Text::new();
-            let base = spec.state_path(text);
-            let is_new = make_or_check(step, base, spec.owner)?;
-            let is_new = is_new.ok_or_else(|| step.failed(base, Errno::ENOENT))?;
-            let mut made = Made { base: is_new, dir: false };
-            match lock(step, spec, text, &mut made) {
-                Ok(Some(lock)) => return Self { spec, lock, made }.complete(step),
-                Ok(None) => {}
+            match Self::try_prepare(step, spec, &mut made) {
+                Ok(Some(state)) => return Ok(state),
+                Ok(None) => {} // A run that failed has taken the directory away in the meantime: begin anew.
                 Err(reported) => {
                     remove_empty(spec, &made);
                     return Err(reported);
@@ -49,11 +46,21 @@ impl<'a> State<'a> {
         }
     }
 
+    fn try_prepare(step: &Step, spec: &'a Spec, made: &mut Made) -> Result<Option<Self>, Reported> {
+        let text = &mut Text::new();
+        let base = spec.state_path(text);
+        let is_new = make_or_check(step, base, spec.owner)?;
+        made.base |= is_new.ok_or_else(|| step.failed(base, Errno::ENOENT))?;
+        match lock(step, spec, text, made)? {
+            Some(lock) => Self { spec, lock, made: *made }.complete(step),
+            None => Ok(None),
+        }
+    }
+
     /// With the lock held: makes the rest, unless an earlier run has made it whole and said so in the lock file.
-    fn complete(mut self, step: &Step) -> Result<Self, Reported> {
+    fn complete(mut self, step: &Step) -> Result<Option<Self>, Reported> {
         let completed = match sys::fstat(self.lock.borrow()) {
-            // A run that failed has removed it: begin anew.
-            Ok(lock) if lock.nlink == 0 => return Self::prepare(step, self.spec),
+            Ok(lock) if lock.nlink == 0 => return Ok(None),
             Ok(lock) if lock.size > 0 => Ok(()),
             Ok(_) => {
                 self.made.dir = true;
@@ -62,7 +69,7 @@ impl<'a> State<'a> {
             Err(errno) => Err(self.lock_failed(step, errno)),
         };
         match completed {
-            Ok(()) => Ok(self),
+            Ok(()) => Ok(Some(self)),
             Err(reported) => {
                 self.discard();
                 Err(reported)
@@ -87,12 +94,6 @@ impl<'a> State<'a> {
 
     fn lock_failed(&self, step: &Step, errno: Errno) -> Reported {
         step.failed(self.spec.container_path(&mut Text::new(), b"/lock"), errno)
-    }
-
-    /// Whether the supervisor, which holds the lock, is alive still. For the child to ask: a process's own lock is never
-    /// in its way.
-    pub fn supervisor_lives(&self) -> Result<bool, Errno> {
-        sys::fcntl_getlk(self.lock.borrow()).map(|holder| holder.is_some())
     }
 
     /// Takes away what this run made, after a failure. It removes directories only if they are empty, so that nothing that
@@ -124,7 +125,11 @@ fn lock(step: &Step, spec: &Spec, text: &mut Text, made: &mut Made) -> Result<Op
         None => return Ok(None),
     }
     let path = spec.container_path(text, b"/lock");
-    let lock = match sys::openat(path, libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600) {
+    let opened = sys::openat(path, libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600);
+    // Where the caller has closed stderr, the file must not take its place: messages would go into it.
+    let lock = match opened
+        .and_then(|lock| if lock.is_standard() { sys::fcntl_dupfd(lock.borrow(), 3) } else { Ok(lock) })
+    {
         Ok(lock) => lock,
         Err(Errno::ENOENT) => return Ok(None),
         Err(errno) => return Err(step.failed(path, errno)),
@@ -177,18 +182,19 @@ fn make_or_check(step: &Step, path: &CStr, owner: u32) -> Result<Option<bool>, R
 
 /// Refuses a directory that another user may have put there, or may put something into.
 fn check(step: &Step, path: &CStr, status: FileStatus, owner: u32) -> Result<(), Reported> {
-    const REST: &[u8] = b": another user may have put it there; remove it, or set CONTAINER_STATE";
-    let refuse = |errno, cause: &[u8]| Err(step.failed_with(path, errno, &[cause, REST]));
+    const PLANTED: &[u8] = b": another user may have put it there; remove it, or set CONTAINER_STATE";
+    const SHARED: &[u8] = b": take the permission away, or set CONTAINER_STATE to a directory of your own";
+    let refuse = |errno, hint: [&[u8]; 2]| Err(step.failed_with(path, errno, &hint));
     match status.mode & libc::S_IFMT {
         libc::S_IFDIR => {}
-        libc::S_IFLNK => return refuse(Errno::ELOOP, b"it is a symbolic link"),
-        _ => return refuse(Errno::ENOTDIR, b"it is not a directory"),
+        libc::S_IFLNK => return refuse(Errno::ELOOP, [b"it is a symbolic link", PLANTED]),
+        _ => return refuse(Errno::ENOTDIR, [b"it is not a directory", PLANTED]),
     }
     if status.uid != owner {
-        return refuse(Errno::EPERM, b"it belongs to another user");
+        return refuse(Errno::EPERM, [b"it belongs to another user", PLANTED]);
     }
     if status.mode & 0o022 != 0 {
-        return refuse(Errno::EPERM, b"others can write to it");
+        return refuse(Errno::EPERM, [b"others can write to it", SHARED]);
     }
     Ok(())
 }

@@ -33,8 +33,14 @@ fn it_is_smaller_than_32_kib() {
 fn the_debug_build_runs_too() {
     let host = Host::new("debug");
     let debug = Path::new(common::PROGRAM).parent().unwrap().parent().unwrap().join("debug/container");
+    // `make test` builds it first. One that is older than the source would say nothing of the source.
+    let source = shell("find src -name '*.rs' -printf '%T@\\n' | sort -n | tail -n 1");
+    let source = std::time::UNIX_EPOCH + std::time::Duration::from_secs_f64(source.trim().parse().unwrap());
+    let built =
+        std::fs::metadata(&debug).unwrap_or_else(|_| panic!("{} is missing: cargo build", debug.display()));
+    assert!(built.modified().unwrap() >= source, "{} is older than the source: cargo build", debug.display());
     for options in ["--", "--bare"] {
-        let mut command = Command::new(&debug); // `make test` has built it.
+        let mut command = Command::new(&debug);
         command.args([options, &host.id, "busybox", "echo", "hello"]).current_dir(common::ROOT);
         outcome(command.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images()))
             .assert_stdout("hello\n");

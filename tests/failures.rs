@@ -16,7 +16,7 @@ fn run_with(host: &Host, inject: &str, image: &str, command: &[&str]) -> Outcome
 }
 
 /// Which system call of which step fails, and what is said of it.
-const FAILURES: [(&str, &str, &str); 44] = [
+const FAILURES: [(&str, &str, &str); 46] = [
     ("image", "statx:error=EACCES:when=1", "images/busybox: EACCES (Permission denied)"),
     ("state", "statx:error=EIO:when=2", "STATE: EIO (Input/output error)"),
     ("state", "mkdirat:error=ENOSPC:when=1", "STATE: ENOSPC (No space left on device)"),
@@ -54,6 +54,8 @@ const FAILURES: [(&str, &str, &str); 44] = [
     ("dev", "mknodat:error=ENOSPC:when=1", "/dev/null: ENOSPC (No space left on device)"),
     ("dev", "mknodat:error=ENOSPC:when=6", "/dev/tty: ENOSPC (No space left on device)"),
     ("dev", "move_mount:error=EINVAL:when=1", "/dev/null: EINVAL (Invalid argument)"),
+    ("dev", "mount_setattr:error=EPERM:when=1", "/dev: EPERM (Operation not permitted)"),
+    ("dev", "mount_setattr:error=EINVAL:when=2", "/dev: EINVAL (Invalid argument)"),
     ("dev", "symlinkat:error=ENOSPC:when=1", "/dev/fd: ENOSPC (No space left on device)"),
     ("dev", "symlinkat:error=ENOSPC:when=4", "/dev/stderr: ENOSPC (No space left on device)"),
     ("exec", "close_range:error=ENOSYS", "true: ENOSYS (Function not implemented)"),

@@ -63,16 +63,56 @@ fn the_tree_ends_at_the_root_whatever_way_one_climbs() {
         .assert_stdout("");
 }
 
+/// The known way out of a chroot(2): one process that calls it and keeps a working directory outside climbs up from there.
+/// It reads `file` of where it gets to.
+const BREAKOUT: &str = r#"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    mkdir("/jail", 0700);
+    chroot("/jail");                            /* the root is below the working directory now */
+    for (int i = 0; i < 100; i++) chdir("..");  /* so nothing stops this at a root */
+    chroot(".");
+    char buffer[100];
+    ssize_t len = read(open(argv[1], O_RDONLY), buffer, sizeof buffer);
+    if (len > 0) write(1, buffer, len);
+    return len <= 0;
+}
+"#;
+
 #[test]
-fn the_known_way_out_of_a_chroot_does_not_lead_out() {
-    // mkdir d; chroot d, with the working directory outside; then up and up.
-    let host = Host::new("chroot");
-    let script = "mkdir -p /d/bin && cp /bin/busybox /d/bin/ && mkdir /marker &&
-                  chroot /d /bin/busybox true; cd /; i=0
-                  while [ $i -lt 50 ]; do cd ..; i=$((i+1)); done; ls -d marker; ls -d etc/debian_version tests 2>&1";
-    let escaped = host.sh(script);
-    assert!(escaped.stdout.starts_with("marker\n"), "{escaped:?}");
-    assert!(escaped.stdout.contains("ls: tests: No such file or directory"), "{escaped:?}");
+fn the_known_way_out_of_a_chroot_does_not_lead_out_of_a_container() {
+    let host = Host::new("breakout");
+    let image = host.own_image("img");
+    let secret = host.dir.join("secret");
+    fs::write(&secret, "secret").unwrap();
+    fs::write(host.dir.join("breakout.c"), BREAKOUT).unwrap();
+    shell(&format!(
+        "gcc -static -w -o '{}/bin/breakout' '{}/breakout.c'",
+        image.display(),
+        host.dir.display()
+    ));
+    // It works, where there is only a chroot:
+    let chroot = shell(&format!("chroot '{}' /bin/breakout '{}'", image.display(), secret.display()));
+    assert_eq!(chroot, "secret");
+    shell(&format!("rmdir '{}/jail'", image.display()));
+    host.run_own(&[], "img", &["breakout", &secret.display().to_string()]).assert(1, "", "");
+    host.run_own(&["--bare"], "img", &["breakout", &secret.display().to_string()]).assert(1, "", "");
+}
+
+#[test]
+fn what_is_done_to_a_device_node_inside_does_not_change_the_hosts() {
+    let host = Host::new("chmod");
+    let before = shell("stat -c '%a %U %x %y' /dev/full /dev/tty");
+    let tried = host.sh(
+        "for d in full tty; do chmod 600 /dev/$d; chown 1 /dev/$d; touch -d 2001-01-01 /dev/$d; done; true",
+    );
+    assert_eq!(tried.stderr.matches("Read-only file system").count(), 6, "{tried:?}");
+    assert_eq!(shell("stat -c '%a %U %x %y' /dev/full /dev/tty"), before);
+    // The directory itself is the container's own, and the devices can be written to.
+    host.sh("mkdir /dev/shm && echo x > /dev/shm/x && echo y > /dev/null && cat /dev/shm/x")
+        .assert_stdout("x\n");
 }
 
 #[test]
@@ -170,14 +210,15 @@ fn a_hostile_image_without_a_place_for_proc_is_refused_and_nothing_is_left() {
     host.run_own(&[], "file", &["true"]).assert(
         125,
         "",
-        "container: proc /proc: ENOTDIR (Not a directory)\nhint: the image has something else there\n",
+        "container: proc /proc: ENOTDIR (Not a directory)\nhint: the image has something else there than a directory\n",
     );
     host.assert_nothing_left();
     shell(&format!("cd '{}' && rm proc && ln -s proc proc", image.display()));
     host.run_own(&[], "file", &["true"]).assert(
         125,
         "",
-        "container: proc /proc: ELOOP (Too many levels of symbolic links)\n",
+        "container: proc /proc: ELOOP (Too many levels of symbolic links)\n\
+         hint: the image has something else there than a directory\n",
     );
     host.assert_nothing_left();
 }
@@ -225,14 +266,20 @@ fn no_descriptor_but_the_first_three_reaches_the_command() {
 #[test]
 fn closed_standard_descriptors_do_not_let_the_runtimes_own_in() {
     let host = Host::new("closed");
-    let script = format!("'{}' \"$@\" <&- >&- 2>/dev/null", common::PROGRAM);
-    let inside = "ls -l /proc/1/fd > /seen";
-    let mut bash = std::process::Command::new("bash");
-    bash.args(["-c", &script, "bash", &host.id, "busybox", "sh", "-c", inside]);
-    bash.current_dir(common::ROOT).env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images());
-    assert_eq!(outcome(&mut bash).status, 0);
-    let seen = fs::read_to_string(host.state.join(&host.id).join("upper/seen")).unwrap();
+    let run = |redirections: &str, command: &[&str]| {
+        let script = format!("'{}' \"$@\" {redirections}", common::PROGRAM);
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &script, "bash", &host.id, "busybox"]).args(command).current_dir(common::ROOT);
+        outcome(bash.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images())).status
+    };
+    assert_eq!(run("<&- >&- 2>&-", &["sh", "-c", "ls -l /proc/1/fd > /seen"]), 0);
+    let dir = host.state.join(&host.id);
+    let seen = fs::read_to_string(dir.join("upper/seen")).unwrap();
     assert!(!seen.contains("lock") && !seen.contains(&*host.id), "{seen}");
+    // And a message that nobody can read does not end up in a file of the runtime's.
+    let lock = fs::read(dir.join("lock")).unwrap();
+    assert_eq!(run("<&- >&- 2>&-", &["no-such-command"]), 127);
+    assert_eq!(fs::read(dir.join("lock")).unwrap(), lock);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 
-const REST: &str = ": another user may have put it there; remove it, or set CONTAINER_STATE\n";
+const PLANTED: &str = ": another user may have put it there; remove it, or set CONTAINER_STATE\n";
+const SHARED: &str = ": take the permission away, or set CONTAINER_STATE to a directory of your own\n";
 
 #[test]
 fn the_directories_are_made_for_the_owner_alone() {
@@ -70,7 +71,8 @@ fn a_place_that_another_user_could_have_prepared_is_refused() {
     let base = host.state.clone();
     let dir = base.join(&host.id);
     let refuse = |path: &std::path::Path, errno: &str, cause: &str| {
-        let stderr = format!("container: state {}: {errno}\nhint: {cause}{REST}", path.display());
+        let rest = if cause.contains("others") { SHARED } else { PLANTED };
+        let stderr = format!("container: state {}: {errno}\nhint: {cause}{rest}", path.display());
         host.run(&[], "busybox", &["true"]).assert(125, "", &stderr);
     };
     let symbolic = ("ELOOP (Too many levels of symbolic links)", "it is a symbolic link");
@@ -100,6 +102,23 @@ fn a_place_that_another_user_could_have_prepared_is_refused() {
     }
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
     host.run(&[], "busybox", &["true"]).assert_stdout("");
+}
+
+#[test]
+fn a_slash_at_the_end_does_not_make_a_symlink_good() {
+    let host = Host::new("slash");
+    fs::create_dir(host.dir.join("elsewhere")).unwrap();
+    symlink("elsewhere", &host.state).unwrap();
+    for slashes in ["", "/", "///"] {
+        let state = format!("{}{slashes}", host.state.display());
+        let refused = outcome(host.command(&[&host.id, "busybox", "true"]).env("CONTAINER_STATE", state));
+        assert_eq!(refused.status, 125);
+        assert!(refused.stderr.contains("/state: ELOOP (Too many levels"), "{refused:?}");
+    }
+    let state = format!("{}/", host.dir.join("elsewhere/own").display());
+    let mut command = host.command(&[&*host.id, "busybox", "echo", "fine"]);
+    fs::set_permissions(host.dir.join("elsewhere"), fs::Permissions::from_mode(0o755)).unwrap();
+    outcome(command.env("CONTAINER_STATE", state)).assert_stdout("fine\n");
 }
 
 #[test]

@@ -121,17 +121,26 @@ fn the_wait_goes_on_after_the_supervisor_was_stopped_or_interrupted() {
 }
 
 #[test]
-fn the_container_dies_with_its_supervisor_even_if_that_dies_at_once() {
-    // SIGKILL at many moments of the start: whatever has begun by then must end.
+fn the_container_dies_with_its_supervisor_even_if_that_dies_at_once_and_the_id_is_started_again() {
+    // SIGKILL at many moments of the start, and at once another run, whose life must not be taken for the first one's.
     let host = Host::new("race");
     host.run(&[], "busybox", &["true"]).assert_stdout("");
-    for microseconds in (0..3000).step_by(60) {
-        let mut command = host.command(&[&host.id, "busybox", "sleep", "1000"]);
-        let mut supervisor = command.stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_micros(microseconds));
-        supervisor.kill().unwrap();
-        supervisor.wait().unwrap();
-        wait_until("the container is dead", || host.processes().is_empty());
+    for round in 0..100 {
+        let start =
+            || host.command(&[&*host.id, "busybox", "sleep", "1000"]).stderr(Stdio::null()).spawn().unwrap();
+        let end = |mut supervisor: std::process::Child| {
+            supervisor.kill().unwrap();
+            supervisor.wait().unwrap();
+        };
+        let first = start();
+        std::thread::sleep(std::time::Duration::from_micros(round * 40));
+        end(first);
+        if round % 2 == 0 {
+            let second = start();
+            std::thread::sleep(std::time::Duration::from_micros(round * 7));
+            end(second);
+        }
+        wait_until("both containers are dead", || host.processes().is_empty());
     }
 }
 

@@ -67,7 +67,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
     if to.addr() <= from.addr() {
-        // SAFETY: copying upwards, each word is read before it or any word after it is written over.
+        // SAFETY: it copies upwards, and reads each word before it writes that far, so here an overlap does no harm.
         return unsafe { memcpy(to, from, len) };
     }
     for i in (0..len).rev() {
@@ -86,7 +86,8 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
 /// `to` points to `len` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
-    let word = usize::from_ne_bytes([byte as u8; size_of::<usize>()]);
+    // The byte in each place of a word; an array of it would be filled by this very function.
+    let word = usize::from(byte as u8) * (usize::MAX / 255);
     let words = len - len % size_of::<usize>();
     for i in (0..words).step_by(size_of::<usize>()) {
         // SAFETY: the word at i ends before `len`, for which the caller vouches.

@@ -36,6 +36,11 @@ impl OwnedFd {
         Self(returned as c_int)
     }
 
+    /// Whether it has the place of stdin, stdout or stderr, because the caller closed that.
+    pub const fn is_standard(&self) -> bool {
+        self.0 <= 2
+    }
+
     /// Lends the descriptor to a system call.
     pub const fn borrow(&self) -> BorrowedFd<'_> {
         BorrowedFd { fd: self.0, owner: PhantomData }

@@ -74,7 +74,9 @@ pub fn statfs_type(path: &CStr) -> Result<i64, Errno> {
     // SAFETY: the path ends in a NUL; the kernel writes one struct statfs, whose layout the libc crate has from it.
     unsafe { syscall!(Sysno::statfs, path.as_ptr(), statfs.as_mut_ptr()) }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
-    Ok(unsafe { statfs.assume_init() }.f_type)
+    let statfs = unsafe { statfs.assume_init() };
+    #[allow(clippy::unnecessary_cast)] // With musl's definitions it is an unsigned number.
+    Ok(statfs.f_type as i64)
 }
 
 /// `faccessat(AT_FDCWD, path, mode)`: whether the file exists (F_OK) or may be used so (R_OK, W_OK, X_OK) by the real user.
@@ -166,6 +168,16 @@ pub fn write(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
 pub fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
     // SAFETY: closing descriptors touches no memory.
     unsafe { syscall!(Sysno::close_range, first, last, 0) }.map(drop)
+}
+
+/// `fcntl(fd, F_DUPFD_CLOEXEC, lowest)`: another descriptor of the same open file, with a number of `lowest` or more.
+///
+/// EMFILE: there is none left.
+/// <https://man7.org/linux/man-pages/man2/F_DUPFD.2const.html>
+pub fn fcntl_dupfd(fd: BorrowedFd, lowest: c_int) -> Result<OwnedFd, Errno> {
+    // SAFETY: the call touches no memory; the new descriptor belongs to the result alone.
+    let fd = unsafe { syscall!(Sysno::fcntl, fd.raw(), libc::F_DUPFD_CLOEXEC, lowest) }?;
+    Ok(OwnedFd::new(fd))
 }
 
 /// `fcntl(fd, F_SETLK, {F_WRLCK, SEEK_SET, 0, 0})`: locks the whole file for this process, or fails at once.

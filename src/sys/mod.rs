@@ -19,12 +19,14 @@ mod word;
 use fd::CWD;
 pub use fd::{BorrowedFd, OwnedFd, STDERR, STDOUT};
 pub use fs::{
-    FileStatus, close_range, faccessat, fchmodat, fcntl_getlk, fcntl_setlk, fstat, lstat, mkdirat,
-    mknod_file, openat, pread, rmdir, stat, statfs_type, symlink, unlink, write,
+    FileStatus, close_range, faccessat, fchmodat, fcntl_dupfd, fcntl_getlk, fcntl_setlk, fstat, lstat,
+    mkdirat, mknod_file, openat, pread, rmdir, stat, statfs_type, symlink, unlink, write,
 };
 pub use initial::Process;
-pub use mount::{mount, mount_change, move_mount, open_tree_clone, pivot_root, umount2};
-pub use process::{Pid, WaitStatus, chdir, clone, execve, exit_group, prctl_set_pdeathsig, wait4};
+pub use mount::{mount, mount_change, mount_setattr, move_mount, open_tree_clone, pivot_root, umount2};
+pub use process::{
+    Pid, WaitStatus, chdir, clone, execve, exit_group, prctl_set_pdeathsig, set_tid_address, wait4,
+};
 pub use signal::{Disposition, rt_sigaction};
 pub use stack::Stack;
 pub use syscalls::Errno;

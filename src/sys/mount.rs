@@ -67,3 +67,15 @@ pub fn move_mount(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
     unsafe { syscall!(Sysno::move_mount, mount.raw(), c"".as_ptr(), CWD.raw(), target.as_ptr(), flags) }
         .map(drop)
 }
+
+/// `mount_setattr(AT_FDCWD, path, flags, {set, clear}, size)`: changes attributes of a mount, or with AT_RECURSIVE of all mounts
+/// from it down, such as MOUNT_ATTR_RDONLY.
+///
+/// EINVAL: the path is not a mount point. EPERM: no CAP_SYS_ADMIN.
+/// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
+pub fn mount_setattr(path: &CStr, flags: libc::c_int, set: u64, clear: u64) -> Result<(), Errno> {
+    let attr = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    let (path, size) = (path.as_ptr(), size_of::<libc::mount_attr>());
+    // SAFETY: the path ends in a NUL; the kernel only reads it and the struct.
+    unsafe { syscall!(Sysno::mount_setattr, CWD.raw(), path, flags, &raw const attr, size) }.map(drop)
+}

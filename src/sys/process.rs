@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
+use core::sync::atomic::AtomicU32;
 
 use syscalls::{Errno, Sysno, syscall};
 
@@ -103,6 +104,16 @@ pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
 pub fn prctl_set_pdeathsig(signal: c_int) -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
     unsafe { syscall!(Sysno::prctl, libc::PR_SET_PDEATHSIG, signal) }.map(drop)
+}
+
+/// `set_tid_address(&word)`: when this thread ends, the kernel sets `word` to 0, if another process shares the memory then.
+///
+/// It is how a thread library learns that a thread has ended; here, how the child of a vfork learns that its parent has.
+/// <https://man7.org/linux/man-pages/man2/set_tid_address.2.html>
+pub fn set_tid_address(word: &'static AtomicU32) {
+    // SAFETY: the kernel keeps the address, and writes an aligned word there that lives for ever and is atomic.
+    let tid = unsafe { syscall!(Sysno::set_tid_address, word.as_ptr()) };
+    let _ = tid; // The caller's own thread ID; the call always succeeds.
 }
 
 /// `chdir(path)`: changes the working directory.
