@@ -1,8 +1,15 @@
-//! Tells the linker that the program brings its own `_start`.
+//! Tells the linker that the program brings its own `_start`, and, in a release build, what to leave out.
 //!
 //! It is said here, for the binaries alone, since in rustflags it would break the build scripts of the dependencies too.
 
 fn main() {
     println!("cargo::rustc-link-arg-bins=-nostartfiles");
+    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        let top = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!(
+            "cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr,--build-id=none,-z,norelro,-z,max-page-size=4096,-T,{top}/link.ld"
+        );
+    }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=link.ld");
 }

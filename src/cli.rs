@@ -2,9 +2,10 @@
 
 use core::ffi::CStr;
 
+use crate::explain::Explain;
 use crate::print::Printer;
-use crate::run::{PARSE, SEQUENCE};
-use crate::spec::{Command, Name, Spec};
+use crate::run::{PARENT, PARSE, SEQUENCE};
+use crate::spec::{Command, Name, Skipped, Spec};
 use crate::step::{Reported, Step};
 use crate::sys::{Errno, Process, STDOUT, Word};
 use crate::text::visible;
@@ -15,6 +16,8 @@ pub enum Request<'a> {
     Help,
     /// `--version`
     Version,
+    /// `--steps`
+    Steps,
     /// `ID IMAGE CMD [ARG]...`
     Run(Spec<'a>),
 }
@@ -25,68 +28,126 @@ struct Flag {
     long: &'static str,
     /// The name of one letter, with its dash.
     short: Option<&'static str>,
+    /// What follows it in `--help`: nothing, ` WORD` if it takes a word, `[=WORD]` if it may.
+    value: &'static str,
     /// Its line in `--help`.
     help: &'static str,
-    /// What it does to the options seen so far.
-    apply: fn(&mut Options),
+    /// What it does to the options seen so far; or the hint that says what is wrong with its value.
+    apply: fn(&mut Options, Option<&CStr>) -> Result<(), Wrong>,
+}
+
+/// Why an option's value is refused.
+enum Wrong {
+    /// It is none of the steps.
+    UnknownStep,
+    /// It is a step, but of the parent.
+    ParentStep,
+    /// It is none of the words that there are; these are.
+    OneOf(&'static str),
 }
 
 /// The table of options: it is parsed by, and `--help` is printed from it.
-const FLAGS: [Flag; 3] = [
+const FLAGS: [Flag; 6] = [
     Flag {
         long: "--bare",
         short: None,
+        value: "",
         help: "two namespaces, overlay, pivot_root, /proc and execve, and no more",
-        apply: |options| options.bare = true,
+        apply: |options, _| set(&mut options.bare, true),
+    },
+    Flag {
+        long: "--explain",
+        short: None,
+        value: "[=plain]",
+        help: "narrate the system calls on stderr; plain: without times and colour",
+        apply: |options, value| match value.map(CStr::to_bytes) {
+            None => set(&mut options.explain, Explain::Full),
+            Some(b"plain") => set(&mut options.explain, Explain::Plain),
+            Some(_) => Err(Wrong::OneOf("--explain, --explain=plain")),
+        },
+    },
+    Flag {
+        long: "--skip",
+        short: None,
+        value: " STEP",
+        help: "leave a step out, for an experiment",
+        apply: |options, value| skip(&mut options.skipped, value.unwrap_or(c"").to_bytes()),
+    },
+    Flag {
+        long: "--steps",
+        short: None,
+        value: "",
+        help: "print the steps: system calls, chapter, why",
+        apply: |options, _| set(&mut options.instead, Instead::Steps),
     },
     Flag {
         long: "--help",
         short: Some("-h"),
+        value: "",
         help: "print this help and exit",
-        apply: |options| options.instead = Instead::Help,
+        apply: |options, _| set(&mut options.instead, Instead::Help),
     },
     Flag {
         long: "--version",
         short: Some("-V"),
+        value: "",
         help: "print the version and exit",
-        apply: |options| options.instead = Instead::Version,
+        apply: |options, _| set(&mut options.instead, Instead::Version),
     },
 ];
 
+fn set<T>(option: &mut T, value: T) -> Result<(), Wrong> {
+    *option = value;
+    Ok(())
+}
+
+/// Adds the step of that name to those that are left out.
+fn skip(skipped: &mut Skipped, name: &[u8]) -> Result<(), Wrong> {
+    if PARENT.iter().any(|step| step.name.as_bytes() == name) {
+        return Err(Wrong::ParentStep);
+    }
+    let is_found =
+        SEQUENCE.iter().position(|step| step.name.as_bytes() == name).map(|index| skipped.add(index));
+    is_found.ok_or(Wrong::UnknownStep)
+}
+
 /// What the options say.
-#[derive(Default)]
 struct Options {
     bare: bool,
+    explain: Explain,
+    skipped: Skipped,
     instead: Instead,
 }
 
 /// What to do in place of running a container.
-#[derive(Default)]
 enum Instead {
-    #[default]
     Nothing,
     Help,
     Version,
+    Steps,
 }
 
 const USAGE: &[u8] = b"usage: container [OPTIONS] ID IMAGE CMD [ARG]...";
 
-/// Reads the whole command line and the three variables of the environment that count.
+/// Reads the whole command line and the variables of the environment that count.
 pub fn parse(process: &Process) -> Result<Request<'static>, Reported> {
     let words = process.args.get(1..).unwrap_or_default();
     let (options, operands) = parse_options(words)?;
     match options.instead {
         Instead::Help => Ok(Request::Help),
         Instead::Version => Ok(Request::Version),
+        Instead::Steps => Ok(Request::Steps),
         Instead::Nothing => Ok(Request::Run(parse_operands(&options, operands, process)?)),
     }
 }
 
 type Words = &'static [Option<Word<'static>>];
 
-/// Options stand before ID: the first word that is none ends them, and so does `--`. `--help` and `--version` end it all.
+/// Options stand before ID: the first word that is none ends them, and so does `--`; so do those that ask for something else
+/// than a container.
 fn parse_options(mut words: Words) -> Result<(Options, Words), Reported> {
-    let mut options = Options::default();
+    let mut options =
+        Options { bare: false, explain: Explain::Off, skipped: Skipped::NONE, instead: Instead::Nothing };
     while let (Instead::Nothing, [Some(word), rest @ ..]) = (&options.instead, words) {
         let word = word.to_cstr();
         if !word.to_bytes().starts_with(b"-") {
@@ -96,16 +157,63 @@ fn parse_options(mut words: Words) -> Result<(Options, Words), Reported> {
         if word == c"--" {
             break;
         }
-        let is_named = |flag: &&Flag| {
-            let name = word.to_bytes();
-            name == flag.long.as_bytes() || flag.short.is_some_and(|short| name == short.as_bytes())
-        };
-        let Some(flag) = FLAGS.iter().find(is_named) else {
-            return Err(usage(word, &[b"there is no such option; container --help lists them"]));
-        };
-        (flag.apply)(&mut options);
+        words = parse_option(&mut options, word, rest)?;
     }
     Ok((options, words))
+}
+
+/// One option, with its value: after a `=`, or, if it must have one, in the next word. Returns the words that are left.
+fn parse_option(options: &mut Options, word: &'static CStr, rest: Words) -> Result<Words, Reported> {
+    let (name, inline) = split_value(word);
+    let is_named = |flag: &&Flag| {
+        name == flag.long.as_bytes() || flag.short.is_some_and(|short| name == short.as_bytes())
+    };
+    let flag = FLAGS.iter().find(is_named).filter(|flag| inline.is_none() || !flag.value.is_empty());
+    let flag = flag.ok_or_else(|| usage(word, &[b"there is no such option; container --help lists them"]))?;
+    let (value, rest) = match (inline, rest) {
+        (None, [next, after @ ..]) if flag.value.starts_with(' ') => match next {
+            Some(next) => (Some(next.to_cstr()), after),
+            None => return Err(usage(word, &[b"it needs a value:", flag.value.as_bytes()])),
+        },
+        _ => (inline, rest),
+    };
+    match (flag.apply)(options, value) {
+        Ok(()) => Ok(rest),
+        Err(wrong) => Err(wrong_value(value.unwrap_or(word), wrong)),
+    }
+}
+
+/// `--name=value` apart.
+fn split_value(word: &'static CStr) -> (&'static [u8], Option<&'static CStr>) {
+    let bytes = word.to_bytes_with_nul();
+    match bytes.iter().position(|byte| *byte == b'=') {
+        Some(position) if bytes.starts_with(b"--") => {
+            let value = bytes.get(position + 1..).and_then(|value| CStr::from_bytes_with_nul(value).ok());
+            (bytes.get(..position).unwrap_or_default(), value)
+        }
+        _ => (word.to_bytes(), None),
+    }
+}
+
+fn wrong_value(value: &CStr, wrong: Wrong) -> Reported {
+    match wrong {
+        Wrong::OneOf(words) => usage(value, &[b"there is ", words.as_bytes()]),
+        Wrong::ParentStep => usage(
+            value,
+            &[b"the parent's steps hand values on to each other, and none of them can be left out"],
+        ),
+        Wrong::UnknownStep => {
+            let mut hint = [&b""[..]; 1 + 2 * SEQUENCE.len()];
+            let (first, rest) = hint.split_at_mut(1);
+            first.fill(b"it is no step; there are:");
+            for (step, pair) in SEQUENCE.iter().zip(rest.chunks_exact_mut(2)) {
+                if let [space, name] = pair {
+                    (*space, *name) = (b" ", step.name.as_bytes());
+                }
+            }
+            usage(value, &hint)
+        }
+    }
 }
 
 fn parse_operands(options: &Options, operands: Words, process: &Process) -> Result<Spec<'static>, Reported> {
@@ -122,13 +230,19 @@ fn parse_operands(options: &Options, operands: Words, process: &Process) -> Resu
         command,
         term: entry(process.env, b"TERM"),
         bare: options.bare,
+        skipped: options.skipped,
+        explain: options.explain,
+        colour: variable(process.env, b"NO_COLOR").is_none(),
     })
 }
 
 fn name(word: Word<'static>, what: &[u8]) -> Result<Name<'static>, Reported> {
     const RULE: &[u8] = b" is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit";
     let word = word.to_cstr();
-    Name::new(word).ok_or_else(|| usage(word, &[what, RULE]))
+    Name::new(word).ok_or_else(|| match word.to_bytes() {
+        [b'-', ..] => usage(word, &[what, RULE, b"; options stand before ID"]),
+        _ => usage(word, &[what, RULE]),
+    })
 }
 
 fn missing(operand: &CStr) -> Reported {
@@ -164,11 +278,13 @@ pub fn print_help() -> Result<u8, Reported> {
     for flag in &FLAGS {
         let short = flag.short.unwrap_or("");
         printer.put(b"  ").put(short.as_bytes()).put(if short.is_empty() { b"    " } else { b", " });
-        put_column(&mut printer, flag.long.as_bytes());
+        let width = flag.long.len() + flag.value.len();
+        printer.put(flag.long.as_bytes()).put(flag.value.as_bytes());
+        put_padding(&mut printer, width, 20);
         printer.put(flag.help.as_bytes()).put(b"\n");
     }
     printer.put(b"  --  ");
-    put_column(&mut printer, b"");
+    put_padding(&mut printer, 0, 20);
     printer.put(b"end the options\n\nSteps:");
     for step in &SEQUENCE {
         printer.put(b" ").put(step.name.as_bytes());
@@ -181,9 +297,31 @@ pub fn print_help() -> Result<u8, Reported> {
     printed(&mut printer, c"--help")
 }
 
-fn put_column(printer: &mut Printer, word: &[u8]) {
-    const WIDTH: usize = 12;
-    printer.put(word).put(b"            ".get(word.len().min(WIDTH)..).unwrap_or_default());
+fn put_padding(printer: &mut Printer, len: usize, width: usize) {
+    for _ in len..width {
+        printer.put(b" ");
+    }
+}
+
+/// `--steps`, on stdout: for each step its name, its system calls and its chapter, and why it is there.
+pub fn print_steps() -> Result<u8, Reported> {
+    let mut printer = Printer::new(STDOUT);
+    for (column, steps) in [(&b"parent"[..], &PARENT[..]), (b"child", &SEQUENCE)] {
+        printer.put(column).put(b"\n");
+        for step in steps {
+            printer.put(b"  ").put(step.name.as_bytes());
+            put_padding(&mut printer, step.name.len(), 8);
+            printer.put(b" ").put(step.calls.as_bytes());
+            put_padding(&mut printer, step.calls.len(), 60);
+            printer
+                .put(b" ")
+                .put(step.chapter.as_bytes())
+                .put(b"\n           ")
+                .put(step.why.as_bytes())
+                .put(b"\n");
+        }
+    }
+    printed(&mut printer, c"--steps")
 }
 
 /// `--version`, on stdout.
@@ -194,6 +332,6 @@ pub fn print_version() -> Result<u8, Reported> {
 }
 
 fn printed(printer: &mut Printer, word: &CStr) -> Result<u8, Reported> {
-    const WRITE: &Step = &Step { name: "write", ..PARSE };
+    const WRITE: &Step = &Step { name: "write", ..PARENT[0] };
     printer.finish().map(|()| 0).map_err(|errno| WRITE.failed(word, errno))
 }

@@ -29,6 +29,7 @@ pub mod run;
 pub mod state;
 
 pub mod exec;
+pub mod explain;
 pub mod interpreter;
 pub mod rootfs;
 pub mod supervise;
@@ -45,6 +46,7 @@ pub fn main(process: &Process) -> u8 {
     let outcome = cli::parse(process).and_then(|request| match request {
         cli::Request::Help => cli::print_help(),
         cli::Request::Version => cli::print_version(),
+        cli::Request::Steps => cli::print_steps(),
         cli::Request::Run(spec) => run::run(&spec),
     });
     outcome.unwrap_or_else(|reported| reported.status())

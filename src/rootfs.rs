@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_ulong};
 
-use crate::run::Scene;
+use crate::run::{Scene, is_left_out};
 use crate::spec::Spec;
 use crate::step::{Reported, Step};
 use crate::sys::{self, Errno};
@@ -16,6 +16,27 @@ pub fn private(step: &Step, _: &mut Scene) -> Result<(), Reported> {
         }
         _ => step.failed(c"/", errno),
     })
+}
+
+/// shield, in the parent: a mount namespace that will be thrown away, cut off from the host's, stands in for the host.
+///
+/// Where `private` is left out, its mounts are shared, as those of a host with systemd are: only then is there a difference.
+pub fn shield(step: &Step, is_shared: bool) -> Result<(), Reported> {
+    sys::unshare(libc::CLONE_NEWNS).map_err(|errno| step.failed(c"", errno))?;
+    sys::mount_change(c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| step.failed(c"/", errno))?;
+    let shared = || sys::mount_change(c"/", libc::MS_REC | libc::MS_SHARED);
+    if is_shared { shared().map_err(|errno| step.failed(c"/", errno)) } else { Ok(()) }
+}
+
+/// shield, after a failure: the overlay has leaked into the supervisor's mount namespace, and would keep `merged` in use.
+pub fn take_off_leaked(spec: &Spec) {
+    // Where it has not leaked, there is nothing to take off.
+    let _ = sys::umount2(spec.container_path(&mut Text::new(), b"/merged"), libc::MNT_DETACH);
+}
+
+/// shield, in the child: whatever of the host can be seen from here on, can only be looked at.
+pub fn look_only(step: &Step) -> Result<(), Reported> {
+    sys::mount_setattr_rdonly(c"/").map_err(|errno| step.failed(c"/", errno))
 }
 
 /// overlay: the image below, what the container writes above it, both in one at `merged`.
@@ -58,9 +79,7 @@ fn why_no_overlay(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Repo
     match errno {
         Errno::ENODEV => step.failed_with(merged, errno, &[NO_OVERLAYFS]),
         Errno::ENOENT => missing_part(step, spec, merged),
-        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPERM | Errno::ELOOP => {
-            refused_file_system(step, spec, merged, errno)
-        }
+        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ELOOP => refused_file_system(step, spec, merged, errno),
         _ => step.failed(merged, errno),
     }
 }
@@ -139,24 +158,34 @@ pub fn pivot(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     let text = &mut Text::new();
     let merged = scene.spec.container_path(text, b"/merged");
     sys::chdir(merged).map_err(|errno| step.failed(merged, errno))?;
-    sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(step, merged, errno))
+    sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(step, scene.spec, merged, errno))
 }
 
-/// Of the six causes of EINVAL, `private` and `overlay` have ruled out all but one.
-fn why_no_pivot(step: &Step, merged: &CStr, errno: Errno) -> Reported {
+/// Says which of the six causes of EINVAL it is. `private` and `overlay`, if they have run, rule out all but one.
+fn why_no_pivot(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
     const RAMFS: &[u8] =
         b"the root here is the initial ramfs, which cannot be pivoted away: switch_root to a real one first";
+    const SHARED: &[u8] = b"a mount that is involved is shared: the step private would have mended it";
+    const NO_MOUNT: &[u8] = b"it is not a mount point: the step overlay would have made it one";
     let is_initial = || sys::statfs_type(c"/").is_ok_and(|magic| matches!(magic, 0x8584_58f6 | 0x0102_1994));
-    let hint: &[&[u8]] = if errno == Errno::EINVAL && is_initial() { &[RAMFS] } else { &[] };
+    let hint: &[&[u8]] = match errno {
+        Errno::EBUSY | Errno::EINVAL if is_left_out(spec, "overlay") => &[NO_MOUNT],
+        Errno::EINVAL if is_left_out(spec, "private") => &[SHARED],
+        Errno::EINVAL if is_initial() => &[RAMFS],
+        _ => &[],
+    };
     step.failed_with(merged, errno, hint)
 }
 
 /// detach: the old root, and the host's whole tree with it, is taken off.
 ///
-/// It is in use (the supervisor stands on it), so it can only be detached: MNT_DETACH takes it out of sight at once, and
-/// the kernel drops it when the last user is gone. Path lookup of "." crosses to the mount on top, which is the old root.
-pub fn detach(step: &Step, _: &mut Scene) -> Result<(), Reported> {
-    sys::umount2(c".", libc::MNT_DETACH).map_err(|errno| step.failed(c".", errno))?;
+/// The host's other mounts are on it, and a mount that has others on it cannot be unmounted but only detached: MNT_DETACH takes
+/// the whole tree out of sight at once, and the kernel drops it when its last user is gone. umount2 looks for the mount on top
+/// at ".", and that is the old root.
+pub fn detach(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+    const NOTHING_THERE: &[u8] = b"there is no old root here: the step pivot would have put it here";
+    let hint: &[&[u8]] = if is_left_out(scene.spec, "pivot") { &[NOTHING_THERE] } else { &[] };
+    sys::umount2(c".", libc::MNT_DETACH).map_err(|errno| step.failed_with(c".", errno, hint))?;
     sys::chdir(c"/").map_err(|errno| step.failed(c"/", errno))
 }
 
@@ -208,8 +237,8 @@ pub fn dev(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
         attach().map_err(|errno| step.failed(path, errno))?;
     }
     // A device can be written to through a read-only mount; but chmod and chown inside would else change the host's own node.
-    sys::mount_setattr(c"/dev", libc::AT_RECURSIVE, libc::MOUNT_ATTR_RDONLY, 0)
-        .and_then(|()| sys::mount_setattr(c"/dev", 0, 0, libc::MOUNT_ATTR_RDONLY))
+    sys::mount_setattr_rdonly(c"/dev")
+        .and_then(|()| sys::mount_setattr_writable(c"/dev"))
         .map_err(|errno| step.failed(c"/dev", errno))?;
     for (target, path) in LINKS {
         sys::symlink(target, path).map_err(|errno| step.failed(path, errno))?;

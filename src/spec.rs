@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use crate::explain::Explain;
 use crate::sys::{Vector, Word};
 use crate::text::{Text, decimal};
 
@@ -23,6 +24,31 @@ pub struct Spec<'a> {
     pub term: Option<Word<'a>>,
     /// `--bare`: the least that makes a container, and no more.
     pub bare: bool,
+    /// `--skip`: the steps of the child that are left out.
+    pub skipped: Skipped,
+    /// `--explain`: how much is told of the system calls.
+    pub explain: Explain,
+    /// Whether the telling may be in colour: $NO_COLOR is not set.
+    pub colour: bool,
+}
+
+/// Steps of [`crate::run::SEQUENCE`] that are left out, one bit for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped(u32);
+
+impl Skipped {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// And this one.
+    pub const fn add(&mut self, index: usize) {
+        self.0 |= 1 << index;
+    }
+
+    /// Whether this one is.
+    pub const fn has(self, index: usize) -> bool {
+        self.0 >> index & 1 == 1
+    }
 }
 
 impl Spec<'_> {

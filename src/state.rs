@@ -23,6 +23,10 @@ pub struct State<'a> {
     made: Made,
 }
 
+/// How often a run begins anew because the directory is gone again. Other runs do not fail so often; but some file systems,
+/// such as /proc, say ENOENT to every mkdir.
+const MOST_TRIES: usize = 100;
+
 /// What this run made, and takes away again if the container does not come to be.
 #[derive(Clone, Copy, Default)]
 struct Made {
@@ -34,7 +38,7 @@ impl<'a> State<'a> {
     /// Makes what is missing, checks what is there, and locks it.
     pub fn prepare(step: &Step, spec: &'a Spec) -> Result<Self, Reported> {
         let mut made = Made::default();
-        loop {
+        for _ in 0..MOST_TRIES {
             match Self::try_prepare(step, spec, &mut made) {
                 Ok(Some(state)) => return Ok(state),
                 Ok(None) => {} // A run that failed has taken the directory away in the meantime: begin anew.
@@ -44,29 +48,31 @@ impl<'a> State<'a> {
                 }
             }
         }
+        Err(step.failed(spec.container_path(&mut Text::new(), b""), Errno::ENOENT))
     }
 
+    #[inline(never)] // As find_image in run.rs: it gives the memory of its paths back.
     fn try_prepare(step: &Step, spec: &'a Spec, made: &mut Made) -> Result<Option<Self>, Reported> {
         let text = &mut Text::new();
         let base = spec.state_path(text);
         let is_new = make_or_check(step, base, spec.owner)?;
         made.base |= is_new.ok_or_else(|| step.failed(base, Errno::ENOENT))?;
         match lock(step, spec, text, made)? {
-            Some(lock) => Self { spec, lock, made: *made }.complete(step),
+            Some(lock) => Self { spec, lock, made: *made }.complete(step, text),
             None => Ok(None),
         }
     }
 
     /// With the lock held: makes the rest, unless an earlier run has made it whole and said so in the lock file.
-    fn complete(mut self, step: &Step) -> Result<Option<Self>, Reported> {
+    fn complete(mut self, step: &Step, text: &mut Text) -> Result<Option<Self>, Reported> {
         let completed = match sys::fstat(self.lock.borrow()) {
             Ok(lock) if lock.nlink == 0 => return Ok(None),
             Ok(lock) if lock.size > 0 => Ok(()),
             Ok(_) => {
                 self.made.dir = true;
-                self.make_parts(step)
+                self.make_parts(step, text)
             }
-            Err(errno) => Err(self.lock_failed(step, errno)),
+            Err(errno) => Err(step.failed(self.spec.container_path(text, b"/lock"), errno)),
         };
         match completed {
             Ok(()) => Ok(Some(self)),
@@ -77,8 +83,7 @@ impl<'a> State<'a> {
         }
     }
 
-    fn make_parts(&self, step: &Step) -> Result<(), Reported> {
-        let text = &mut Text::new();
+    fn make_parts(&self, step: &Step, text: &mut Text) -> Result<(), Reported> {
         for (name, mode) in [(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)] {
             let path = self.spec.container_path(text, name);
             let made = match sys::mkdirat(path, mode) {
@@ -89,15 +94,12 @@ impl<'a> State<'a> {
             made.map_err(|errno| step.failed(path, errno))?;
         }
         let said = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
-        said.map(drop).map_err(|errno| self.lock_failed(step, errno))
-    }
-
-    fn lock_failed(&self, step: &Step, errno: Errno) -> Reported {
-        step.failed(self.spec.container_path(&mut Text::new(), b"/lock"), errno)
+        said.map(drop).map_err(|errno| step.failed(self.spec.container_path(text, b"/lock"), errno))
     }
 
     /// Takes away what this run made, after a failure. It removes directories only if they are empty, so that nothing that
     /// a container wrote can be lost.
+    #[inline(never)]
     pub fn discard(self) {
         // An overlay makes work/work, and work/index where its index is on; steps make /proc and /dev where the image has none.
         const PARTS: [&[u8]; 7] =
@@ -155,6 +157,7 @@ fn already_running(step: &Step, spec: &Spec, text: &mut Text, lock: &OwnedFd) ->
 }
 
 /// Removes the two directories, as far as this run made them and nobody has put anything into them since.
+#[inline(never)]
 fn remove_empty(spec: &Spec, made: &Made) {
     let text = &mut Text::new();
     if made.dir && sys::rmdir(spec.container_path(text, b"")).is_err() {

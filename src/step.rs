@@ -15,6 +15,10 @@ pub type Action = fn(&Step, &mut Scene) -> Result<(), Reported>;
 pub struct Step {
     /// What messages, options and chapters call it.
     pub name: &'static str,
+    /// The system calls that it makes, in their order; those of a first run alone included.
+    pub calls: &'static str,
+    /// The chapter of the book that teaches it.
+    pub chapter: &'static str,
     /// One sentence that says why it is there.
     pub why: &'static str,
     /// Whether `--bare` has it too.
@@ -45,6 +49,14 @@ impl Reported {
 }
 
 impl Step {
+    /// Says `container: left out: STEP` on stderr.
+    pub fn announce_skipped(&self) {
+        let mut printer = Printer::new(STDERR);
+        printer.put(b"container: left out: ").put(self.name.as_bytes()).put(b"\n");
+        // Nobody may be listening.
+        let _ = printer.finish();
+    }
+
     /// Says `container: STEP PATH: ERRNO (words)` on stderr; without PATH, where it is empty because the step has none.
     pub fn failed(&self, path: &CStr, errno: Errno) -> Reported {
         self.failed_with(path, errno, &[])

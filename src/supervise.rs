@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::step::{Reported, Step};
-use crate::sys::{self, Disposition, Errno, Pid};
+use crate::sys::{self, Errno, Pid};
 
 /// 0 once the supervisor has ended while the child still shares its memory.
 static PULSE: AtomicU32 = AtomicU32::new(1);
@@ -14,7 +14,7 @@ static PULSE: AtomicU32 = AtomicU32::new(1);
 /// A caller may have left SIGCHLD ignored, which execve(2) keeps; the kernel would then reap the child by itself.
 pub fn expect_a_child(step: &Step) -> Result<(), Reported> {
     sys::set_tid_address(&PULSE);
-    sys::rt_sigaction(libc::SIGCHLD, Disposition::Default).map_err(|errno| step.failed(c"SIGCHLD", errno))
+    sys::rt_sigaction_default(libc::SIGCHLD).map_err(|errno| step.failed(c"SIGCHLD", errno))
 }
 
 /// In the child, first of all: whatever ends the supervisor ends the container.
@@ -24,7 +24,7 @@ pub fn expect_a_child(step: &Step) -> Result<(), Reported> {
 /// first, which is when the kernel clears the pulse, and signals its children later. So while the pulse is there, the
 /// signal is still to come.
 pub fn die_with_the_supervisor(step: &Step) -> Result<(), Reported> {
-    sys::prctl_set_pdeathsig(libc::SIGKILL).map_err(|errno| step.failed(c"PR_SET_PDEATHSIG", errno))?;
+    sys::prctl_set_pdeathsig().map_err(|errno| step.failed(c"PR_SET_PDEATHSIG", errno))?;
     if PULSE.load(Ordering::SeqCst) == 0 {
         sys::exit_group(128 + libc::SIGKILL as u8); // as if the signal had come
     }
@@ -37,7 +37,7 @@ pub fn die_with_the_supervisor(step: &Step) -> Result<(), Reported> {
 /// itself. Until the clone has returned they end both, since nothing has been started that could want them.
 pub fn wait(step: &Step, child: Pid) -> Result<u8, Reported> {
     for signal in [libc::SIGINT, libc::SIGQUIT] {
-        sys::rt_sigaction(signal, Disposition::Ignore).map_err(|errno| step.failed(c"", errno))?;
+        sys::rt_sigaction_ignore(signal).map_err(|errno| step.failed(c"", errno))?;
     }
     loop {
         match sys::wait4(child) {

@@ -23,10 +23,10 @@ fn it_is_a_static_executable_that_needs_nothing() {
 }
 
 #[test]
-fn it_is_smaller_than_32_kib() {
+fn it_is_smaller_than_64_kib() {
     let size = std::fs::metadata(common::PROGRAM).unwrap().len();
     // A debug build has debug information; `make test` tests the release build.
-    assert!(cfg!(debug_assertions) || size < 32 * 1024, "{size} bytes");
+    assert!(cfg!(debug_assertions) || size < 64 * 1024, "{size} bytes");
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn a_second_bare_run_makes_at_most_26_system_calls_failed_searches_included() {
 #[test]
 fn every_system_call_is_made_by_a_function_of_the_core() {
     let host = Host::new("core");
-    let core = shell("cat src/sys/*.rs src/sys/arch/*.rs");
+    let core = shell("cat src/sys/*.rs src/sys/arch/*.rs | tr -d ' \\n'");
     let first = system_calls(&host, &[], "busybox", &["true"]);
     let second = system_calls(&host, &["--bare"], "busybox", &["true"]);
     for call in first.iter().chain(&second) {
-        let made = [format!("Sysno::{call},"), format!("libc::SYS_{call},")];
+        let made = [format!("call!({call}("), format!("libc::SYS_{call},"), format!("describe!({call}(")];
         assert!(made.iter().any(|made| core.contains(made)), "{call} is made nowhere in src/sys");
     }
 }

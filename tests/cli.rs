@@ -17,6 +17,7 @@ const NO_OPTION: &str = "hint: there is no such option; container --help lists t
 #[test]
 fn a_bad_command_line_is_refused_by_name_and_nothing_is_made() {
     let host = Host::new("bad");
+    let after = |rule: &str| format!("{}; options stand before ID\n", rule.trim_end());
     let a64 = "a".repeat(64);
     let a65 = "a".repeat(65);
     let table: &[(&[&[u8]], &str, &str)] = &[
@@ -48,7 +49,8 @@ fn a_bad_command_line_is_refused_by_name_and_nothing_is_made() {
         (&[b"--bare=yes", b"c1", b"busybox", b"true"], "--bare=yes", NO_OPTION),
         (&[b"-hV"], "-hV", NO_OPTION),
         (&[b"--\x07"], "--\\x07", NO_OPTION),
-        (&[b"--", b"--bare", b"busybox", b"true"], "--bare", ID_RULE),
+        (&[b"--", b"--bare", b"busybox", b"true"], "--bare", &after(ID_RULE)),
+        (&[b"c1", b"--bare", b"busybox", b"true"], "--bare", &after(IMAGE_RULE)),
     ];
     for (words, word, hint) in table {
         let words: Vec<&OsStr> = words.iter().map(|word| OsStr::from_bytes(word)).collect();

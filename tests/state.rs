@@ -26,7 +26,7 @@ fn without_a_variable_it_is_in_tmp_container() {
     // In a mount namespace with a /tmp of its own, so that nobody's containers are touched.
     let _host = Host::new("default");
     let script = format!(
-        "exec 3< '{}'; mount -t tmpfs none /tmp; CONTAINER_IMAGES='{}' /proc/self/fd/3 c1 busybox true
+        "exec 3< '{}'; mount --bind '{}' /mnt; mount -t tmpfs none /tmp; CONTAINER_IMAGES=/mnt /proc/self/fd/3 c1 busybox true
          cd /tmp; find . -maxdepth 2 -printf '%p %U %m\n' | sort",
         common::PROGRAM,
         images().display(),
@@ -306,6 +306,17 @@ fn a_state_directory_whose_parent_is_missing_is_named() {
     let refused = outcome(command.env("CONTAINER_STATE", &long));
     assert_eq!(refused.status, 125);
     assert!(refused.stderr.ends_with(": ENAMETOOLONG (File name too long)\n"), "{refused:?}");
+}
+
+#[test]
+fn a_state_directory_that_takes_no_directories_is_an_error_and_not_an_endless_try() {
+    let host = Host::new("procstate");
+    let refused = outcome(host.command(&[&host.id, "busybox", "true"]).env("CONTAINER_STATE", "/proc"));
+    refused.assert(
+        125,
+        "",
+        &format!("container: state /proc/{}: ENOENT (No such file or directory)\n", host.id),
+    );
 }
 
 #[test]

@@ -3,8 +3,7 @@
 use core::ffi::c_int;
 use core::marker::PhantomData;
 
-use syscalls::{Sysno, syscall};
-
+use super::call::call;
 /// A descriptor that is open for as long as `'fd` lasts.
 #[derive(Clone, Copy)]
 pub struct BorrowedFd<'fd> {
@@ -50,7 +49,7 @@ impl OwnedFd {
 impl Drop for OwnedFd {
     fn drop(&mut self) {
         // SAFETY: close(2) touches no memory, and `self` is the only owner of the number.
-        let closed = unsafe { syscall!(Sysno::close, self.0) };
+        let closed = unsafe { call!(close("%d"), self.0) };
         // Linux frees the number even when close reports an error, and nothing was written through it that could be lost.
         let _ = closed;
     }

@@ -3,8 +3,9 @@
 use core::ffi::{CStr, c_int, c_uint};
 use core::mem::MaybeUninit;
 
-use syscalls::{Errno, Sysno, syscall};
+use syscalls::Errno;
 
+use super::call::call;
 use super::{BorrowedFd, CWD, OwnedFd, Pid};
 
 /// `openat(AT_FDCWD, path, flags | O_CLOEXEC, mode)`: opens a file; no descriptor of this program outlives its execve.
@@ -15,7 +16,7 @@ use super::{BorrowedFd, CWD, OwnedFd, Pid};
 pub fn openat(path: &CStr, flags: c_int, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_CLOEXEC;
     // SAFETY: the path ends in a NUL and the kernel only reads it; the new descriptor belongs to the result alone.
-    let fd = unsafe { syscall!(Sysno::openat, CWD.raw(), path.as_ptr(), flags, mode) }?;
+    let fd = unsafe { call!(openat("AT_FDCWD|%s|%O|%o"), CWD.raw(), path.as_ptr(), flags, mode) }?;
     Ok(OwnedFd::new(fd))
 }
 
@@ -55,7 +56,9 @@ fn statx(dir: BorrowedFd, path: &CStr, flags: c_int) -> Result<FileStatus, Errno
     let mut statx = MaybeUninit::<libc::statx>::uninit();
     let (path, mask) = (path.as_ptr(), libc::STATX_BASIC_STATS);
     // SAFETY: the path ends in a NUL; the kernel writes one struct statx, whose layout the libc crate has from it.
-    unsafe { syscall!(Sysno::statx, dir.raw(), path, flags, mask, statx.as_mut_ptr()) }?;
+    unsafe {
+        call!(statx("%d|%s|%A|STATX_BASIC_STATS|{...}"), dir.raw(), path, flags, mask, statx.as_mut_ptr())
+    }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
     let statx = unsafe { statx.assume_init() };
     Ok(FileStatus {
@@ -72,7 +75,7 @@ fn statx(dir: BorrowedFd, path: &CStr, flags: c_int) -> Result<FileStatus, Errno
 pub fn statfs_type(path: &CStr) -> Result<i64, Errno> {
     let mut statfs = MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the path ends in a NUL; the kernel writes one struct statfs, whose layout the libc crate has from it.
-    unsafe { syscall!(Sysno::statfs, path.as_ptr(), statfs.as_mut_ptr()) }?;
+    unsafe { call!(statfs("%s|{...}"), path.as_ptr(), statfs.as_mut_ptr()) }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
     let statfs = unsafe { statfs.assume_init() };
     #[allow(clippy::unnecessary_cast)] // With musl's definitions it is an unsigned number.
@@ -85,7 +88,7 @@ pub fn statfs_type(path: &CStr) -> Result<i64, Errno> {
 /// <https://man7.org/linux/man-pages/man2/access.2.html>
 pub fn faccessat(path: &CStr, mode: c_int) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::faccessat, CWD.raw(), path.as_ptr(), mode) }.map(drop)
+    unsafe { call!(faccessat("AT_FDCWD|%s|W_OK"), CWD.raw(), path.as_ptr(), mode) }.map(drop)
 }
 
 /// `mkdirat(AT_FDCWD, path, mode)`: makes a directory; `mode` holds permission bits, less the umask.
@@ -94,7 +97,7 @@ pub fn faccessat(path: &CStr, mode: c_int) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/mkdir.2.html>
 pub fn mkdirat(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::mkdirat, CWD.raw(), path.as_ptr(), mode) }.map(drop)
+    unsafe { call!(mkdirat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), mode) }.map(drop)
 }
 
 /// `fchmodat(AT_FDCWD, path, mode)`: sets permission bits, whatever the umask is.
@@ -103,7 +106,7 @@ pub fn mkdirat(path: &CStr, mode: u32) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/chmod.2.html>
 pub fn fchmodat(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::fchmodat, CWD.raw(), path.as_ptr(), mode) }.map(drop)
+    unsafe { call!(fchmodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), mode) }.map(drop)
 }
 
 /// `unlinkat(AT_FDCWD, path, AT_REMOVEDIR)`: removes a directory, if it is empty.
@@ -112,7 +115,8 @@ pub fn fchmodat(path: &CStr, mode: u32) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/rmdir.2.html>
 pub fn rmdir(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::unlinkat, CWD.raw(), path.as_ptr(), libc::AT_REMOVEDIR) }.map(drop)
+    unsafe { call!(unlinkat("AT_FDCWD|%s|AT_REMOVEDIR"), CWD.raw(), path.as_ptr(), libc::AT_REMOVEDIR) }
+        .map(drop)
 }
 
 /// `unlinkat(AT_FDCWD, path, 0)`: removes a file's name.
@@ -121,7 +125,7 @@ pub fn rmdir(path: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/unlink.2.html>
 pub fn unlink(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::unlinkat, CWD.raw(), path.as_ptr(), 0) }.map(drop)
+    unsafe { call!(unlinkat("AT_FDCWD|%s|0"), CWD.raw(), path.as_ptr(), 0) }.map(drop)
 }
 
 /// `mknodat(AT_FDCWD, path, S_IFREG | mode, 0)`: makes an empty file without opening it.
@@ -130,7 +134,7 @@ pub fn unlink(path: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/mknod.2.html>
 pub fn mknod_file(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::mknodat, CWD.raw(), path.as_ptr(), libc::S_IFREG | mode, 0) }.map(drop)
+    unsafe { call!(mknodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), libc::S_IFREG | mode, 0) }.map(drop)
 }
 
 /// `symlinkat(target, AT_FDCWD, path)`: makes a symbolic link to `target`.
@@ -139,7 +143,7 @@ pub fn mknod_file(path: &CStr, mode: u32) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/symlink.2.html>
 pub fn symlink(target: &CStr, path: &CStr) -> Result<(), Errno> {
     // SAFETY: both strings end in a NUL and the kernel only reads them.
-    unsafe { syscall!(Sysno::symlinkat, target.as_ptr(), CWD.raw(), path.as_ptr()) }.map(drop)
+    unsafe { call!(symlinkat("%s|AT_FDCWD|%s"), target.as_ptr(), CWD.raw(), path.as_ptr()) }.map(drop)
 }
 
 /// `pread(fd, buffer, len, offset)`: reads from a place in a file; returns how many bytes, 0 at its end.
@@ -148,7 +152,7 @@ pub fn symlink(target: &CStr, path: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/pread.2.html>
 pub fn pread(fd: BorrowedFd, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most the buffer's length into the buffer.
-    unsafe { syscall!(Sysno::pread64, fd.raw(), buffer.as_mut_ptr(), buffer.len(), offset) }
+    unsafe { call!(pread64("%d|{...}|%d|%d"), fd.raw(), buffer.as_mut_ptr(), buffer.len(), offset) }
 }
 
 /// `write(fd, bytes, len)`: writes some of the bytes, and returns how many.
@@ -157,7 +161,7 @@ pub fn pread(fd: BorrowedFd, buffer: &mut [u8], offset: u64) -> Result<usize, Er
 /// <https://man7.org/linux/man-pages/man2/write.2.html>
 pub fn write(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel only reads, and at most the slice's length.
-    unsafe { syscall!(Sysno::write, fd.raw(), bytes.as_ptr(), bytes.len()) }
+    unsafe { call!(write("%d|{...}|%d"), fd.raw(), bytes.as_ptr(), bytes.len()) }
 }
 
 /// `close_range(first, last, 0)`: closes every descriptor from `first` to `last`, both included.
@@ -167,7 +171,7 @@ pub fn write(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
 /// <https://man7.org/linux/man-pages/man2/close_range.2.html>
 pub fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
     // SAFETY: closing descriptors touches no memory.
-    unsafe { syscall!(Sysno::close_range, first, last, 0) }.map(drop)
+    unsafe { call!(close_range("%d|%d|0"), first, last, 0) }.map(drop)
 }
 
 /// `fcntl(fd, F_DUPFD_CLOEXEC, lowest)`: another descriptor of the same open file, with a number of `lowest` or more.
@@ -176,7 +180,7 @@ pub fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/F_DUPFD.2const.html>
 pub fn fcntl_dupfd(fd: BorrowedFd, lowest: c_int) -> Result<OwnedFd, Errno> {
     // SAFETY: the call touches no memory; the new descriptor belongs to the result alone.
-    let fd = unsafe { syscall!(Sysno::fcntl, fd.raw(), libc::F_DUPFD_CLOEXEC, lowest) }?;
+    let fd = unsafe { call!(fcntl("%d|F_DUPFD_CLOEXEC|%d"), fd.raw(), libc::F_DUPFD_CLOEXEC, lowest) }?;
     Ok(OwnedFd::new(fd))
 }
 
@@ -188,7 +192,15 @@ pub fn fcntl_dupfd(fd: BorrowedFd, lowest: c_int) -> Result<OwnedFd, Errno> {
 pub fn fcntl_setlk(fd: BorrowedFd) -> Result<(), Errno> {
     let lock = whole_file_lock();
     // SAFETY: the kernel reads one struct flock.
-    unsafe { syscall!(Sysno::fcntl, fd.raw(), libc::F_SETLK, &raw const lock) }.map(drop)
+    unsafe {
+        call!(
+            fcntl("%d|F_SETLK|{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=0}"),
+            fd.raw(),
+            libc::F_SETLK,
+            &raw const lock
+        )
+    }
+    .map(drop)
 }
 
 /// `fcntl(fd, F_GETLK, {F_WRLCK, SEEK_SET, 0, 0})`: the process that holds a lock on the file, if any does but the caller.
@@ -198,7 +210,14 @@ pub fn fcntl_setlk(fd: BorrowedFd) -> Result<(), Errno> {
 pub fn fcntl_getlk(fd: BorrowedFd) -> Result<Option<Pid>, Errno> {
     let mut lock = whole_file_lock();
     // SAFETY: the kernel reads one struct flock and writes it back.
-    unsafe { syscall!(Sysno::fcntl, fd.raw(), libc::F_GETLK, &raw mut lock) }?;
+    unsafe {
+        call!(
+            fcntl("%d|F_GETLK|{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=0}"),
+            fd.raw(),
+            libc::F_GETLK,
+            &raw mut lock
+        )
+    }?;
     Ok((c_int::from(lock.l_type) != libc::F_UNLCK).then_some(Pid(lock.l_pid)))
 }
 

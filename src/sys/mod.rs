@@ -1,12 +1,12 @@
 //! The unsafe core: one small function per system call, and the few owned things that such calls hand out.
 //!
 //! It decides nothing. Each function takes types that make a wrong call impossible to write (`&CStr`, `BorrowedFd`,
-//! flags), makes exactly one system call, and returns `Result<_, Errno>`; the `syscalls` crate's `syscall!` is the one
-//! place where the kernel's -4095..-1 becomes an [`Errno`]. This is the only module in which `unsafe` is allowed.
+//! flags), makes exactly one system call, through [`call`], and returns `Result<_, Errno>`. This is the only module in which `unsafe` is allowed.
 
 #![allow(unsafe_code)]
 
 mod arch;
+mod call;
 mod fd;
 mod fs;
 mod initial;
@@ -16,6 +16,7 @@ mod signal;
 mod stack;
 mod word;
 
+pub use call::{Argument, Call, Observer, Strings, observe};
 use fd::CWD;
 pub use fd::{BorrowedFd, OwnedFd, STDERR, STDOUT};
 pub use fs::{
@@ -23,11 +24,15 @@ pub use fs::{
     mkdirat, mknod_file, openat, pread, rmdir, stat, statfs_type, symlink, unlink, write,
 };
 pub use initial::Process;
-pub use mount::{mount, mount_change, mount_setattr, move_mount, open_tree_clone, pivot_root, umount2};
-pub use process::{
-    Pid, WaitStatus, chdir, clone, execve, exit_group, prctl_set_pdeathsig, set_tid_address, wait4,
+pub use mount::{
+    mount, mount_change, mount_setattr_rdonly, mount_setattr_writable, move_mount, open_tree_clone,
+    pivot_root, umount2,
 };
-pub use signal::{Disposition, rt_sigaction};
+pub use process::{
+    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, isatty, prctl_set_pdeathsig,
+    set_tid_address, unshare, wait4,
+};
+pub use signal::{rt_sigaction_default, rt_sigaction_ignore};
 pub use stack::Stack;
 pub use syscalls::Errno;
 pub use word::{Vector, Word};

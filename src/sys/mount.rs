@@ -2,8 +2,9 @@
 
 use core::ffi::{CStr, c_uint, c_ulong};
 
-use syscalls::{Errno, Sysno, syscall};
+use syscalls::{Errno, Sysno};
 
+use super::call::{call, describe, make};
 use super::{BorrowedFd, CWD, OwnedFd};
 
 /// `mount(source, target, fstype, flags, data)`: mounts a new file system; `data` is its own options, at most a page.
@@ -14,7 +15,7 @@ use super::{BorrowedFd, CWD, OwnedFd};
 pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: c_ulong, data: &CStr) -> Result<(), Errno> {
     let (source, target, fstype) = (source.as_ptr(), target.as_ptr(), fstype.as_ptr());
     // SAFETY: all four strings end in a NUL and the kernel only reads them.
-    unsafe { syscall!(Sysno::mount, source, target, fstype, flags, data.as_ptr()) }.map(drop)
+    unsafe { call!(mount("%s|%s|%s|%M|%s"), source, target, fstype, flags, data.as_ptr()) }.map(drop)
 }
 
 /// `mount(NULL, target, NULL, flags, NULL)`: changes how a mount propagates, such as `MS_REC | MS_PRIVATE`.
@@ -23,7 +24,7 @@ pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: c_ulong, data: 
 /// <https://man7.org/linux/man-pages/man7/mount_namespaces.7.html>
 pub fn mount_change(target: &CStr, flags: c_ulong) -> Result<(), Errno> {
     // SAFETY: the target ends in a NUL; the kernel ignores the other strings when propagation is all that changes.
-    unsafe { syscall!(Sysno::mount, 0, target.as_ptr(), 0, flags, 0) }.map(drop)
+    unsafe { call!(mount("NULL|%s|NULL|%M|NULL"), 0, target.as_ptr(), 0, flags, 0) }.map(drop)
 }
 
 /// `pivot_root(new_root, put_old)`: makes one mount the root of the mount namespace and moves the old root to another.
@@ -34,7 +35,7 @@ pub fn mount_change(target: &CStr, flags: c_ulong) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/pivot_root.2.html>
 pub fn pivot_root(new_root: &CStr, put_old: &CStr) -> Result<(), Errno> {
     // SAFETY: both paths end in a NUL and the kernel only reads them.
-    unsafe { syscall!(Sysno::pivot_root, new_root.as_ptr(), put_old.as_ptr()) }.map(drop)
+    unsafe { call!(pivot_root("%s|%s"), new_root.as_ptr(), put_old.as_ptr()) }.map(drop)
 }
 
 /// `umount2(target, flags)`: takes a mount out of the tree; with MNT_DETACH at once, even if it is in use.
@@ -43,39 +44,79 @@ pub fn pivot_root(new_root: &CStr, put_old: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/umount2.2.html>
 pub fn umount2(target: &CStr, flags: libc::c_int) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::umount2, target.as_ptr(), flags) }.map(drop)
+    unsafe { call!(umount2("%s|%U"), target.as_ptr(), flags) }.map(drop)
 }
 
 /// `open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)`: a copy of a mount from `path` on, attached nowhere.
 ///
-/// It is what a bind mount is made of. ENOENT: there is no such path. EPERM: no CAP_SYS_ADMIN.
+/// It is what a bind mount is made of. ENOENT: there is no such path. ENOSPC: too many mount namespaces. EPERM: no
+/// CAP_SYS_ADMIN.
 /// <https://man7.org/linux/man-pages/man2/open_tree.2.html>
 pub fn open_tree_clone(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags: c_uint = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     // SAFETY: the path ends in a NUL and the kernel only reads it; the new descriptor belongs to the result alone.
-    let fd = unsafe { syscall!(Sysno::open_tree, CWD.raw(), path.as_ptr(), flags) }?;
+    let fd = unsafe {
+        call!(open_tree("AT_FDCWD|%s|OPEN_TREE_CLONE+OPEN_TREE_CLOEXEC"), CWD.raw(), path.as_ptr(), flags)
+    }?;
     Ok(OwnedFd::new(fd))
 }
 
 /// `move_mount(mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)`: attaches a mount where `target` is.
 ///
-/// ENOENT: the target is missing. ENOTDIR: one is a directory and the other is none.
+/// ENOENT: the target is missing. EINVAL: one is a directory and the other is none; or the mount is attached elsewhere.
 /// <https://man7.org/linux/man-pages/man2/move_mount.2.html>
 pub fn move_mount(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
     let flags: c_uint = libc::MOVE_MOUNT_F_EMPTY_PATH;
     // SAFETY: both paths end in a NUL and the kernel only reads them.
-    unsafe { syscall!(Sysno::move_mount, mount.raw(), c"".as_ptr(), CWD.raw(), target.as_ptr(), flags) }
-        .map(drop)
+    unsafe {
+        call!(
+            move_mount("%d|%s|AT_FDCWD|%s|MOVE_MOUNT_F_EMPTY_PATH"),
+            mount.raw(),
+            c"".as_ptr(),
+            CWD.raw(),
+            target.as_ptr(),
+            flags
+        )
+    }
+    .map(drop)
 }
 
-/// `mount_setattr(AT_FDCWD, path, flags, {set, clear}, size)`: changes attributes of a mount, or with AT_RECURSIVE of all mounts
-/// from it down, such as MOUNT_ATTR_RDONLY.
+/// `mount_setattr(AT_FDCWD, path, AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY}, size)`: makes all mounts from `path` down
+/// read-only.
 ///
 /// EINVAL: the path is not a mount point. EPERM: no CAP_SYS_ADMIN.
 /// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
-pub fn mount_setattr(path: &CStr, flags: libc::c_int, set: u64, clear: u64) -> Result<(), Errno> {
-    let attr = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
-    let (path, size) = (path.as_ptr(), size_of::<libc::mount_attr>());
+pub fn mount_setattr_rdonly(path: &CStr) -> Result<(), Errno> {
+    let attr = mount_attr(libc::MOUNT_ATTR_RDONLY, 0);
+    let call = describe!(
+        mount_setattr("AT_FDCWD|%s|AT_RECURSIVE|{attr_set=MOUNT_ATTR_RDONLY}|%d"),
+        CWD.raw(),
+        path.as_ptr(),
+        libc::AT_RECURSIVE,
+        &raw const attr,
+        size_of::<libc::mount_attr>()
+    );
     // SAFETY: the path ends in a NUL; the kernel only reads it and the struct.
-    unsafe { syscall!(Sysno::mount_setattr, CWD.raw(), path, flags, &raw const attr, size) }.map(drop)
+    unsafe { make(Sysno::mount_setattr, &call) }.map(drop)
+}
+
+/// `mount_setattr(AT_FDCWD, path, 0, {attr_clr=MOUNT_ATTR_RDONLY}, size)`: makes one mount writable again.
+///
+/// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
+pub fn mount_setattr_writable(path: &CStr) -> Result<(), Errno> {
+    let attr = mount_attr(0, libc::MOUNT_ATTR_RDONLY);
+    let call = describe!(
+        mount_setattr("AT_FDCWD|%s|0|{attr_clr=MOUNT_ATTR_RDONLY}|%d"),
+        CWD.raw(),
+        path.as_ptr(),
+        0,
+        &raw const attr,
+        size_of::<libc::mount_attr>()
+    );
+    // SAFETY: the path ends in a NUL; the kernel only reads it and the struct.
+    unsafe { make(Sysno::mount_setattr, &call) }.map(drop)
+}
+
+fn mount_attr(attr_set: u64, attr_clr: u64) -> libc::mount_attr {
+    libc::mount_attr { attr_set, attr_clr, propagation: 0, userns_fd: 0 }
 }

@@ -4,9 +4,10 @@ use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicU32;
 
-use syscalls::{Errno, Sysno, syscall};
+use syscalls::Errno;
 
-use super::{Stack, Vector, arch};
+use super::call::{call, describe, watch};
+use super::{BorrowedFd, Stack, Vector, arch};
 
 /// A process ID in this process's PID namespace; 0 is a process outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +35,24 @@ impl Pid {
 /// CLONE_FS are not asked for.
 pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
     let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    let mut child = Some(child);
-    let arg = (&raw mut child).cast::<c_void>();
-    // SAFETY: the stack's top is the end of a page of memory that is lent for this call; `arg` is what `enter::<F>` takes,
-    // and it outlives the child's use of the memory as explained above.
-    let returned = unsafe { arch::clone_onto(flags as usize, stack.top(), enter::<F>, arg) };
-    Errno::from_ret(returned as usize).map(|pid| Pid(pid as c_int))
+    let (top, mut child) = (stack.top(), Some(child));
+    let call = describe!(clone("%C|%x"), flags, top);
+    watch(|observer| (observer.before)(&call));
+    // SAFETY: the stack's top is the end of a page of memory that is lent for this call; the argument is what `enter::<F>`
+    // takes, and it outlives the child's use of the memory as explained above.
+    let returned = unsafe { arch::clone_onto(flags as usize, top, enter::<F>, (&raw mut child).cast()) };
+    let result = Errno::from_ret(returned as usize);
+    watch(|observer| (observer.after)(&call, result));
+    result.map(|pid| Pid(pid as c_int))
+}
+
+/// `unshare(flags)`: new namespaces for this process itself, such as CLONE_NEWNS.
+///
+/// EPERM: no CAP_SYS_ADMIN.
+/// <https://man7.org/linux/man-pages/man2/unshare.2.html>
+pub fn unshare(flags: c_int) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { call!(unshare("%C"), flags) }.map(drop)
 }
 
 /// Where the child begins, on its own stack.
@@ -55,7 +68,7 @@ extern "C" fn enter<F: FnOnce() -> u8>(arg: *mut c_void) -> ! {
 pub fn exit_group(status: u8) -> ! {
     loop {
         // SAFETY: the call ends the process; whatever it leaves undone is its own.
-        let returned = unsafe { syscall!(Sysno::exit_group, status) };
+        let returned = unsafe { call!(exit_group("%d"), status) };
         // It does not return. The loop tells the compiler so.
         let _ = returned;
     }
@@ -68,7 +81,7 @@ pub fn exit_group(status: u8) -> ! {
 /// <https://man7.org/linux/man-pages/man2/execve.2.html>
 pub fn execve(path: &CStr, argv: Vector, envp: Vector) -> Errno {
     // SAFETY: the path ends in a NUL, both vectors in NULL, and the kernel only reads them.
-    let failed = unsafe { syscall!(Sysno::execve, path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    let failed = unsafe { call!(execve("%s|%v|%e"), path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
     failed.err().unwrap_or(Errno::EINVAL) // an execve that succeeds does not return
 }
 
@@ -93,17 +106,17 @@ impl WaitStatus {
 pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
     let mut status = MaybeUninit::<c_int>::uninit();
     // SAFETY: the kernel writes one int.
-    unsafe { syscall!(Sysno::wait4, pid.0, status.as_mut_ptr(), 0, 0) }?;
+    unsafe { call!(wait4("%d|[status]|0|NULL"), pid.0, status.as_mut_ptr(), 0, 0) }?;
     // SAFETY: the call succeeded, so the kernel wrote the int.
     Ok(WaitStatus(unsafe { status.assume_init() }))
 }
 
-/// `prctl(PR_SET_PDEATHSIG, signal)`: asks for a signal when the thread that made this process ends.
+/// `prctl(PR_SET_PDEATHSIG, SIGKILL)`: asks to be killed when the thread that made this process ends.
 ///
 /// <https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html>
-pub fn prctl_set_pdeathsig(signal: c_int) -> Result<(), Errno> {
+pub fn prctl_set_pdeathsig() -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
-    unsafe { syscall!(Sysno::prctl, libc::PR_SET_PDEATHSIG, signal) }.map(drop)
+    unsafe { call!(prctl("PR_SET_PDEATHSIG|SIGKILL"), libc::PR_SET_PDEATHSIG, libc::SIGKILL) }.map(drop)
 }
 
 /// `set_tid_address(&word)`: when this thread ends, the kernel sets `word` to 0, if another process shares the memory then.
@@ -112,7 +125,7 @@ pub fn prctl_set_pdeathsig(signal: c_int) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/set_tid_address.2.html>
 pub fn set_tid_address(word: &'static AtomicU32) {
     // SAFETY: the kernel keeps the address, and writes an aligned word there that lives for ever and is atomic.
-    let tid = unsafe { syscall!(Sysno::set_tid_address, word.as_ptr()) };
+    let tid = unsafe { call!(set_tid_address("%x"), word.as_ptr()) };
     let _ = tid; // The caller's own thread ID; the call always succeeds.
 }
 
@@ -122,7 +135,28 @@ pub fn set_tid_address(word: &'static AtomicU32) {
 /// <https://man7.org/linux/man-pages/man2/chdir.2.html>
 pub fn chdir(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { syscall!(Sysno::chdir, path.as_ptr()) }.map(drop)
+    unsafe { call!(chdir("%s"), path.as_ptr()) }.map(drop)
+}
+
+/// `clock_gettime(CLOCK_MONOTONIC, &timespec)`: the time since some moment, in nanoseconds.
+///
+/// <https://man7.org/linux/man-pages/man2/clock_gettime.2.html>
+pub fn clock_gettime() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one struct timespec.
+    let read = unsafe { call!(clock_gettime("CLOCK_MONOTONIC|{...}"), libc::CLOCK_MONOTONIC, &raw mut time) };
+    // The clock is always there, so the call cannot fail; and if it did, the time would be 0.
+    let _ = read;
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// `ioctl(fd, TCGETS, &termios)`: whether the descriptor is a terminal.
+///
+/// <https://man7.org/linux/man-pages/man3/isatty.3.html>
+pub fn isatty(fd: BorrowedFd) -> bool {
+    let mut termios = MaybeUninit::<libc::termios2>::uninit();
+    // SAFETY: the kernel writes a struct termios, which is the smaller of the two.
+    unsafe { call!(ioctl("%d|TCGETS|{...}"), fd.raw(), libc::TCGETS, termios.as_mut_ptr()) }.is_ok()
 }
 
 #[cfg(test)]

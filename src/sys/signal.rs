@@ -2,17 +2,9 @@
 
 use core::ffi::{c_int, c_ulong};
 
-use syscalls::{Errno, Sysno, syscall};
+use syscalls::{Errno, Sysno};
 
-/// What happens when a signal arrives. This program has no handlers.
-#[derive(Clone, Copy)]
-pub enum Disposition {
-    /// `SIG_DFL`: what signal(7) lists, mostly the end of the process.
-    Default,
-    /// `SIG_IGN`: nothing.
-    Ignore,
-}
-
+use super::call::{describe, make};
 /// The kernel's struct sigaction, which is not the C library's.
 #[repr(C)]
 struct KernelSigaction {
@@ -22,16 +14,35 @@ struct KernelSigaction {
     mask: u64,
 }
 
-/// `rt_sigaction(signal, &action, NULL, 8)`: sets what a signal does; the 8 is the size of a signal mask in bytes.
+/// `rt_sigaction(SIGCHLD, {SIG_DFL}, NULL, 8)`: the child's end is told, and its status kept.
 ///
-/// Both dispositions are kept across execve(2). EINVAL: no such signal, or SIGKILL or SIGSTOP, which cannot be changed.
+/// The 8 is the size of a signal mask in bytes. Dispositions are kept across execve(2).
 /// <https://man7.org/linux/man-pages/man2/sigaction.2.html>
-pub fn rt_sigaction(signal: c_int, disposition: Disposition) -> Result<(), Errno> {
-    let handler = match disposition {
-        Disposition::Default => libc::SIG_DFL,
-        Disposition::Ignore => libc::SIG_IGN,
-    };
-    let action = KernelSigaction { handler, flags: 0, restorer: 0, mask: 0 };
+pub fn rt_sigaction_default(signal: c_int) -> Result<(), Errno> {
+    let action = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    let call = describe!(
+        rt_sigaction("%S|{sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}|NULL|8"),
+        signal,
+        &raw const action,
+        0,
+        8
+    );
     // SAFETY: the kernel reads one struct of its own layout; no handler is set, so no code can be entered by it.
-    unsafe { syscall!(Sysno::rt_sigaction, signal, &raw const action, 0, size_of::<u64>()) }.map(drop)
+    unsafe { make(Sysno::rt_sigaction, &call) }.map(drop)
+}
+
+/// `rt_sigaction(signal, {SIG_IGN}, NULL, 8)`: the signal does nothing to this process.
+///
+/// <https://man7.org/linux/man-pages/man2/sigaction.2.html>
+pub fn rt_sigaction_ignore(signal: c_int) -> Result<(), Errno> {
+    let action = KernelSigaction { handler: libc::SIG_IGN, flags: 0, restorer: 0, mask: 0 };
+    let call = describe!(
+        rt_sigaction("%S|{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}|NULL|8"),
+        signal,
+        &raw const action,
+        0,
+        8
+    );
+    // SAFETY: as above.
+    unsafe { make(Sysno::rt_sigaction, &call) }.map(drop)
 }

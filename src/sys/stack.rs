@@ -2,9 +2,11 @@
 
 use core::ffi::c_void;
 
-use syscalls::{Errno, Sysno, syscall};
+use syscalls::Errno;
 
-/// The guard is one page. Where pages are larger (64 KiB on some aarch64), the kernel rounds it up, and the stack with it.
+use super::call::call;
+
+/// The size of the guard in bytes: a whole number of pages everywhere, since some aarch64 machines have pages of 64 KiB.
 const GUARD: usize = 64 * 1024;
 
 /// Memory for a thread of control: mapped here, unmapped when dropped.
@@ -31,11 +33,21 @@ impl Stack {
         let len = GUARD + size;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing that exists.
-        let base = unsafe { syscall!(Sysno::mmap, 0, len, libc::PROT_NONE, flags, -1isize, 0) }?;
+        let base = unsafe {
+            call!(
+                mmap("NULL|%d|PROT_NONE|MAP_PRIVATE+MAP_ANONYMOUS+MAP_STACK|-1|0"),
+                0,
+                len,
+                libc::PROT_NONE,
+                flags,
+                -1isize,
+                0
+            )
+        }?;
         let stack = Self { base, len };
         let open = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: the range lies in the mapping made above, which nothing refers to yet.
-        unsafe { syscall!(Sysno::mprotect, base + GUARD, size, open) }?;
+        unsafe { call!(mprotect("%x|%d|PROT_READ+PROT_WRITE"), base + GUARD, size, open) }?;
         Ok(stack)
     }
 
@@ -48,7 +60,7 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own, and whoever ran on it borrowed the value.
-        let unmapped = unsafe { syscall!(Sysno::munmap, self.base, self.len) };
+        let unmapped = unsafe { call!(munmap("%x|%d"), self.base, self.len) };
         // munmap of a whole mapping cannot fail; and if it did, the memory would go with the process.
         let _ = unmapped;
     }

@@ -1,0 +1,279 @@
+//! `--explain`: narrates the system calls on stderr, as they happen.
+//!
+//! It is an observer of the core (sys/call.rs), and knows nothing that the calls do not tell it, but for the step that is
+//! running. Parent and child share their memory up to the command's execve, so both count in the same counter.
+
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::print::Printer;
+use crate::run::{PARENT, SEQUENCE, SHIELD};
+use crate::step::Step;
+use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, Strings};
+use crate::text::decimal;
+use crate::words;
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// Nothing.
+    Off,
+    /// Everything, in colour on a terminal.
+    Full,
+    /// No times and no colour, so that two runs can be compared.
+    Plain,
+}
+
+static OBSERVER: Observer = Observer { before, after };
+
+static STYLE: AtomicU8 = AtomicU8::new(PLAIN);
+const PLAIN: u8 = 0;
+const TIMED: u8 = 1;
+const COLOURED: u8 = 2;
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+static STEP: AtomicU8 = AtomicU8::new(0);
+static WHO: AtomicU8 = AtomicU8::new(0);
+const PARENT_RUNS: u8 = 0;
+const CHILD_RUNS: u8 = 1;
+
+/// From now on, narrates.
+pub fn start(explain: Explain, colour_is_wanted: bool) {
+    let style = match explain {
+        Explain::Off => return,
+        Explain::Plain => PLAIN,
+        Explain::Full if colour_is_wanted && sys::isatty(STDERR) => COLOURED,
+        Explain::Full => TIMED,
+    };
+    STYLE.store(style, Relaxed);
+    sys::observe(&OBSERVER);
+}
+
+/// All steps, as [`STEP`] counts them.
+fn steps() -> impl Iterator<Item = &'static Step> {
+    PARENT.iter().chain(&SEQUENCE).chain([&SHIELD])
+}
+
+/// Says which step the next calls belong to.
+pub fn begin(step: &Step) {
+    let index = steps().position(|other| other.name == step.name);
+    STEP.store(index.unwrap_or(0) as u8, Relaxed);
+}
+
+/// Says that the child is running now, and that the parent is again.
+pub fn child_runs(runs: bool) {
+    WHO.store(if runs { CHILD_RUNS } else { PARENT_RUNS }, Relaxed);
+}
+
+/// A call that blocks, does not return, or returns when much else has been told: it is told when it begins.
+fn is_told_first(call: &Call) -> bool {
+    matches!(call.name(), "clone" | "execve" | "wait4" | "exit_group")
+}
+
+fn before(call: &Call) {
+    if is_told_first(call) {
+        let mut line = Line::new();
+        line.begin();
+        line.call(call);
+        line.end();
+    } else if STYLE.load(Relaxed) != PLAIN {
+        BEGUN.store(sys::clock_gettime(), Relaxed);
+    }
+}
+
+fn after(call: &Call, result: Result<usize, Errno>) {
+    let is_timed = STYLE.load(Relaxed) != PLAIN && !is_told_first(call);
+    let time = if is_timed { sys::clock_gettime().saturating_sub(BEGUN.load(Relaxed)) } else { 0 };
+    let mut line = Line::new();
+    if is_told_first(call) {
+        line.put(b"    ").put(call.name().as_bytes());
+    } else {
+        line.begin();
+        line.call(call);
+    }
+    line.result(call, result);
+    if is_timed {
+        line.put(b"  ").number((time / 1000) as u32).put(b".").number((time % 1000 / 100) as u32).put(b" us");
+    }
+    line.end();
+}
+
+/// The bit of a mode that says what mknodat(2) is to make.
+const REGULAR_FILE: usize = libc::S_IFREG as usize;
+
+/// One call on its way to stderr.
+struct Line {
+    printer: Printer<'static>,
+    column: usize,
+}
+
+impl Line {
+    const fn new() -> Self {
+        Self { printer: Printer::new(STDERR), column: 0 }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> &mut Self {
+        self.printer.put(bytes);
+        self.column += bytes.len();
+        self
+    }
+
+    fn number(&mut self, number: u32) -> &mut Self {
+        self.put(decimal(number, &mut [0; 10]))
+    }
+
+    fn padded(&mut self, word: &[u8], width: usize) -> &mut Self {
+        self.put(word);
+        while self.column < width {
+            self.put(b" ");
+        }
+        self
+    }
+
+    fn colour(&mut self, escape: &[u8]) -> &mut Self {
+        if STYLE.load(Relaxed) == COLOURED {
+            self.printer.put(escape);
+        }
+        self
+    }
+
+    /// The heading, if the step is a new one; then number, who and step.
+    fn begin(&mut self) {
+        static TOLD: AtomicU8 = AtomicU8::new(u8::MAX);
+        let current = STEP.load(Relaxed);
+        let Some(step) = steps().nth(current.into()) else { return };
+        if TOLD.swap(current, Relaxed) != current {
+            self.colour(b"\x1b[1m").put(step.name.as_bytes()).put(b": ").colour(b"\x1b[0m");
+            self.put(step.why.as_bytes()).put(b"\n");
+            self.column = 0;
+        }
+        let count = COUNT.fetch_add(1, Relaxed) + 1;
+        self.put(if count < 10 { b"  " } else { b" " }).number(count);
+        let who: &[u8] = if WHO.load(Relaxed) == CHILD_RUNS { b" child" } else { b" parent" };
+        self.padded(who, 11).padded(step.name.as_bytes(), 19);
+    }
+
+    /// `name(arguments)`, as strace(1) writes it.
+    fn call(&mut self, call: &Call) {
+        self.put(call.name().as_bytes()).put(b"(");
+        for (index, argument) in call.arguments().enumerate() {
+            // Lines are of 100 columns; only a string may be long.
+            let room = if let Argument::Text(text) = argument { text.count_bytes() + 8 } else { 30 };
+            if index > 0 && self.column + room > 100 {
+                self.put(b",\n    ");
+                self.column = 4;
+            } else if index > 0 {
+                self.put(b", ");
+            }
+            match argument {
+                Argument::Text(text) => self.string(text),
+                Argument::Vector(strings) => self.strings(strings),
+                Argument::Environment(strings) => {
+                    self.put(b"/* ").number(strings.count() as u32).put(b" vars */")
+                }
+                Argument::Register(kind, register) => self.register(kind, register),
+            };
+        }
+        self.put(b")");
+    }
+
+    fn register(&mut self, kind: &'static str, register: usize) -> &mut Self {
+        match kind {
+            "%d" if register == libc::AT_FDCWD as usize => self.put(b"AT_FDCWD"),
+            "%d" => self.number(register as u32),
+            "%o" if register & REGULAR_FILE != 0 => self.in_base(register & !REGULAR_FILE, 8, b"S_IFREG|0"),
+            "%o" => self.in_base(register, 8, b"0"),
+            "%x" => self.in_base(register, 16, b"0x"),
+            _ => match kind.strip_prefix('%') {
+                Some(letter) => self.flags(letter, register),
+                None => self.literal(kind),
+            },
+        }
+    }
+
+    /// The first few of argv.
+    fn strings(&mut self, strings: Strings) -> &mut Self {
+        self.put(b"[");
+        for (index, string) in strings.take(4).enumerate() {
+            self.put(if index > 0 { b", " } else { b"" }).string(string);
+        }
+        let is_longer = strings.count() > 4;
+        self.put(if is_longer { b", ...]" } else { b"]" })
+    }
+
+    /// What stands for itself; `+` is where `|` would separate arguments.
+    fn literal(&mut self, text: &str) -> &mut Self {
+        for byte in text.bytes() {
+            self.put(&[if byte == b'+' { b'|' } else { byte }]);
+        }
+        self
+    }
+
+    fn string(&mut self, string: &CStr) -> &mut Self {
+        self.put(b"\"");
+        self.printer.put_foreign(string.to_bytes());
+        self.column += string.count_bytes();
+        self.put(b"\"")
+    }
+
+    fn in_base(&mut self, number: usize, base: usize, prefix: &[u8]) -> &mut Self {
+        self.put(prefix);
+        let mut power = 1;
+        while number / power >= base {
+            power *= base;
+        }
+        while power > 0 {
+            let digit = (number / power % base) as u8;
+            self.put(&[digit + if digit < 10 { b'0' } else { b'a' - 10 }]);
+            power /= base;
+        }
+        self
+    }
+
+    fn flags(&mut self, letter: &str, register: usize) -> &mut Self {
+        if let Some((_, name)) = names(letter).iter().find(|(bits, _)| *bits == register as u64) {
+            return self.put(name.as_bytes());
+        }
+        let (mut rest, mut separator) = (register as u64, &b""[..]);
+        for (bits, name) in names(letter).iter().filter(|(bits, _)| register as u64 & bits == *bits) {
+            self.put(separator).put(name.as_bytes());
+            (rest, separator) = (rest & !bits, b"|");
+        }
+        if rest != 0 || separator.is_empty() { self.put(separator).number(rest as u32) } else { self }
+    }
+
+    fn result(&mut self, call: &Call, result: Result<usize, Errno>) {
+        self.put(b" = ");
+        match result {
+            Ok(address) if call.name() == "mmap" => self.in_base(address, 16, b"0x"),
+            Ok(value) => self.number(value as u32),
+            Err(errno) => {
+                let words = words::describe(errno).unwrap_or("an error without a name");
+                self.colour(b"\x1b[31m").put(b"-1 ").put(words.as_bytes()).colour(b"\x1b[0m")
+            }
+        };
+    }
+
+    fn end(&mut self) {
+        self.put(b"\n");
+        // A narration that cannot be written is no reason to stop.
+        let _ = self.printer.finish();
+    }
+}
+
+/// The flags that a letter of a template stands for.
+fn names(letter: &str) -> &'static [(u64, &'static str)] {
+    macro_rules! names {
+        ($($name:ident)*) => { &[$((libc::$name as u64, stringify!($name))),*] };
+    }
+    match letter {
+        "A" => names!(AT_RECURSIVE AT_SYMLINK_NOFOLLOW AT_REMOVEDIR AT_EMPTY_PATH),
+        "C" => names!(CLONE_VM CLONE_VFORK CLONE_NEWNS CLONE_NEWPID SIGCHLD),
+        "M" => names!(MS_NOSUID MS_NODEV MS_NOEXEC MS_REC MS_PRIVATE MS_SHARED MS_RELATIME),
+        "O" => names!(O_RDWR O_CREAT O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
+        "S" => names!(SIGINT SIGQUIT SIGCHLD),
+        "U" => names!(MNT_DETACH),
+        _ => &[],
+    }
+}

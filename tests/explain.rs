@@ -1,0 +1,348 @@
+//! `--explain`, `--steps` and `--skip`: the program tells the truth about itself.
+
+mod common;
+
+use common::{Host, Outcome, ROOT, images, list, outcome};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The numbered lines of a narration, each with what was broken off to fit into the width, and without the number, who and step.
+fn narrated(stderr: &str) -> Vec<String> {
+    let mut calls: Vec<String> = Vec::new();
+    let mut may_go_on = false;
+    for line in stderr.lines() {
+        let is_numbered =
+            line.trim_start().starts_with(|c: char| c.is_ascii_digit()) && line.starts_with(' ');
+        match line.strip_prefix("    ") {
+            Some(rest) if may_go_on => {
+                let call = calls.last_mut().unwrap();
+                *call = format!("{} {rest}", call.trim_end());
+            }
+            _ if is_numbered => {
+                let columns: Vec<&str> = line.splitn(2, '(').collect();
+                let name = columns[0].split_whitespace().last().unwrap();
+                calls.push(format!("{name}({}", columns[1]));
+            }
+            // The result of a call that was told when it began.
+            Some(rest) if calls.iter().any(|call| rest.starts_with(call.split('(').next().unwrap())) => {}
+            _ => {}
+        }
+        may_go_on = line.ends_with(',');
+    }
+    calls
+}
+
+/// What strace sees of the runtime's own calls, in the parent and, up to its execve, in the child.
+fn traced(log: &str) -> Vec<String> {
+    let mut lines = log.lines().map(|line| line.split_once(' ').unwrap());
+    let parent = lines.next().unwrap().0;
+    let mut has_become_the_command = false;
+    let mut calls = Vec::new();
+    for (pid, line) in lines {
+        let line = line.trim_start();
+        let is_the_commands = pid != parent && has_become_the_command;
+        if line.starts_with("<...") || !line.contains('(') || is_the_commands {
+            continue;
+        }
+        calls.push(line.to_owned());
+        has_become_the_command |= pid != parent && line.starts_with("execve(") && !line.contains("= -1 E");
+    }
+    calls
+}
+
+/// Writing to stderr is how the narration itself is done.
+fn is_about_others(call: &&String) -> bool {
+    !call.starts_with("write(2")
+}
+
+fn explained_and_traced(host: &Host, options: &[&str], command: &[&str]) -> (Vec<String>, Vec<String>) {
+    let log = host.dir.join("strace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-s", "1000", "-e", "signal=none", "-o"]).arg(&log).arg(common::PROGRAM);
+    strace.arg("--explain=plain").args(options).args([&host.id, "alpine"]).args(command).current_dir(ROOT);
+    let explained = outcome(strace.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images()));
+    let told = narrated(&explained.stderr);
+    let seen = traced(&fs::read_to_string(&log).unwrap());
+    (
+        told.iter().filter(is_about_others).cloned().collect(),
+        seen.iter().filter(is_about_others).cloned().collect(),
+    )
+}
+
+fn name(call: &str) -> &str {
+    call.split('(').next().unwrap()
+}
+
+#[test]
+fn the_lines_of_a_narration_are_the_calls_that_strace_shows_in_the_same_order_one_for_one() {
+    let host = Host::new("onetoone");
+    let runs: [(&[&str], &[&str]); 7] = [
+        (&[], &["true"]), // a first run, which makes the directories
+        (&[], &["true"]),
+        (&["--bare"], &["true"]),
+        (&[], &["no-such-command"]),
+        (&["--skip", "private"], &["true"]),
+        (&["--skip", "detach"], &["true"]),
+        (&["--skip=dev", "--skip=proc"], &["true"]),
+    ];
+    for (options, command) in runs {
+        let (told, seen) = explained_and_traced(&host, options, command);
+        let names = |calls: &[String]| calls.iter().map(|call| name(call).to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&told), names(&seen), "{options:?}");
+        assert!(told.len() > 15, "{told:?}");
+    }
+}
+
+#[test]
+fn the_arguments_and_results_read_as_strace_writes_them() {
+    let host = Host::new("decoded");
+    let same = [
+        "mount",
+        "pivot_root",
+        "umount2",
+        "chdir",
+        "mkdirat",
+        "fchmodat",
+        "mknodat",
+        "symlinkat",
+        "open_tree",
+        "move_mount",
+        "openat",
+        "mmap",
+        "mprotect",
+        "munmap",
+        "prctl",
+        "close_range",
+        "unshare",
+        "rt_sigaction",
+    ];
+    let mut compared = std::collections::BTreeSet::new();
+    for options in [&[][..], &["--skip", "private"]] {
+        let (told, seen) = explained_and_traced(&host, options, &["true"]);
+        let is_comparable =
+            |told: &str, seen: &str| same.contains(&name(told)) && !seen.ends_with("<unfinished ...>");
+        for (told, seen) in told.iter().zip(&seen).filter(|(told, seen)| is_comparable(told, seen)) {
+            let squeezed = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+            let short = squeezed.split(" (").next().unwrap(); // without the words of an errno
+            assert_eq!(told.split(" (").next().unwrap(), short);
+            compared.insert(name(told).to_owned());
+        }
+    }
+    // What the parent does while the command runs may be broken into two lines by strace.
+    assert!(compared.len() + 2 >= same.len(), "{compared:?}");
+}
+
+#[test]
+fn a_narration_fits_into_100_columns_and_says_each_steps_why() {
+    let host = Host::new("columns");
+    let mut command = host.command(&["--explain=plain", "c1", "alpine", "true"]);
+    // With the usual short places, as in the book.
+    let script = format!(
+        "mkdir -p /tmp/container && mount -t tmpfs -o mode=700 none /tmp/container && exec '{}' --explain=plain c1 alpine true",
+        common::PROGRAM
+    );
+    let mut unshare = Command::new("unshare");
+    unshare
+        .args(["-m", "bash", "-c", &script])
+        .current_dir(ROOT)
+        .env_remove("CONTAINER_STATE")
+        .env_remove("CONTAINER_IMAGES");
+    let told = outcome(&mut unshare).stderr;
+    for line in told.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    let steps = outcome(&mut host.command(&["--steps"])).stdout;
+    let whys: Vec<&str> = steps.lines().filter_map(|line| line.strip_prefix("           ")).collect();
+    assert_eq!(whys.len(), 13, "{steps}");
+    // parse makes no system call, so nothing is told of it.
+    for why in &whys[1..] {
+        assert!(told.contains(why), "{why}");
+    }
+    // No times, no colour: two runs differ in PIDs and addresses alone.
+    assert!(!told.contains(" us\n") && !told.contains('\x1b'));
+    drop(outcome(&mut command));
+}
+
+#[test]
+fn the_full_narration_has_times_and_colour_on_a_terminal_alone() {
+    let host = Host::new("times");
+    let piped = host.run(&["--explain"], "busybox", &["true"]);
+    assert!(piped.stderr.contains(" us\n") && !piped.stderr.contains('\x1b'), "{piped:?}");
+    // script(1) gives it a terminal.
+    let coloured = |no_color: Option<&str>| {
+        let command = format!("'{}' --explain {} busybox true", common::PROGRAM, host.id);
+        let mut script = Command::new("script");
+        script.args(["-qec", &command, "/dev/null"]).current_dir(ROOT).stdin(std::process::Stdio::null());
+        script.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images());
+        match no_color {
+            Some(value) => script.env("NO_COLOR", value),
+            None => script.env_remove("NO_COLOR"),
+        };
+        outcome(&mut script).stdout.contains('\x1b')
+    };
+    assert!(coloured(None));
+    assert!(!coloured(Some("1")));
+    assert!(coloured(Some("")), "an empty variable counts as unset");
+}
+
+#[test]
+fn without_explain_nothing_is_told_and_no_call_is_made_for_it() {
+    let host = Host::new("off");
+    host.run(&[], "busybox", &["true"]).assert(0, "", "");
+    let log = host.dir.join("strace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(&log).arg(common::PROGRAM).args([&host.id, "busybox", "true"]);
+    strace.current_dir(ROOT).env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images());
+    outcome(&mut strace).assert(0, "", "");
+    let calls = traced(&fs::read_to_string(&log).unwrap());
+    assert!(!calls.iter().any(|call| ["write", "clock_gettime", "ioctl"].contains(&name(call))), "{calls:?}");
+}
+
+#[test]
+fn the_steps_name_their_calls_and_those_are_the_calls_of_a_run() {
+    let host = Host::new("stepcalls");
+    let steps = outcome(&mut host.command(&["--steps"]));
+    assert_eq!((steps.status, &*steps.stderr), (0, ""));
+    assert!(steps.stdout.lines().all(|line| line.len() <= 105), "{}", steps.stdout);
+    // name, calls…, chapter
+    let rows: Vec<Vec<&str>> = steps
+        .stdout
+        .lines()
+        .filter(|line| line.ends_with(".md"))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let calls_of = |step: &str| -> Vec<&str> {
+        let row = rows.iter().find(|row| row[0] == step).unwrap_or_else(|| panic!("no step {step}"));
+        row[1..row.len() - 1].to_vec()
+    };
+    for run in [&["--explain=plain"][..], &["--explain=plain", "--bare"]] {
+        let told = host.run(run, "alpine", &["true"]).stderr;
+        for line in told
+            .lines()
+            .filter(|line| line.starts_with(' ') && line.contains('(') && !line.starts_with("    "))
+        {
+            let words: Vec<&str> = line.split(['(', ' ']).filter(|word| !word.is_empty()).collect();
+            let (step, call) = (words[2], words[3]);
+            assert!(calls_of(step).contains(&call), "{call} is not in the row of {step}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_is_left_out_is_announced_and_missed() {
+    let host = Host::new("skip");
+    let merged = host.state.join(&host.id).join("merged").display().to_string();
+    let run = |step: &str, command: &[&str]| host.run(&["--skip", step], "alpine", command);
+    let left_out = |step: &str, rest: &str| format!("container: left out: {step}\n{rest}");
+    let pivot = |errno: &str, hint: &str| format!("container: pivot {merged}: {errno}\nhint: {hint}\n");
+    let shared = pivot(
+        "EINVAL (Invalid argument)",
+        "a mount that is involved is shared: the step private would have mended it",
+    );
+    run("private", &["true"]).assert(125, "", &left_out("private", &shared));
+    host.assert_nothing_left();
+    let no_mount = pivot(
+        "EBUSY (Device or resource busy)",
+        "it is not a mount point: the step overlay would have made it one",
+    );
+    run("overlay", &["true"]).assert(125, "", &left_out("overlay", &no_mount));
+    host.assert_nothing_left();
+    let no_old_root = "there is no old root here: the step pivot would have put it here";
+    run("pivot", &["true"]).assert(
+        125,
+        "",
+        &left_out("pivot", &format!("container: detach .: EINVAL (Invalid argument)\nhint: {no_old_root}\n")),
+    );
+    host.assert_nothing_left();
+    run("exec", &["true"]).assert(0, "", &left_out("exec", ""));
+    run("proc", &["ps"]).assert(0, "PID   USER     TIME  COMMAND\n", &left_out("proc", ""));
+    run("dev", &["ls", "/dev"]).assert(0, &ls_dev_of_the_image(), &left_out("dev", ""));
+}
+
+fn ls_dev_of_the_image() -> String {
+    let mut names: Vec<String> = fs::read_dir(images().join("alpine/dev"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names.iter().map(|name| format!("{name}\n")).collect()
+}
+
+#[test]
+fn without_detach_the_hosts_tree_can_be_seen_and_not_touched() {
+    let host = Host::new("undetached");
+    let victim = host.dir.join("victim");
+    fs::write(&victim, "untouched").unwrap();
+    let seen =
+        |command: &str| -> Outcome { host.run(&["--skip", "detach"], "busybox", &["sh", "-c", command]) };
+    let path = victim.display();
+    assert_eq!(seen(&format!("cat /..{path}")).stdout, "untouched");
+    let attempts = format!("echo x > /..{path}; rm /..{path}; echo $?");
+    let tried = seen(&attempts);
+    assert_eq!(tried.stdout, "1\n", "{tried:?}");
+    assert!(tried.stderr.contains("Read-only file system"), "{tried:?}");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+    // And with the step, there is nothing to see.
+    host.sh(&format!("test -e /..{path}; echo $?")).assert_stdout("1\n");
+}
+
+#[test]
+fn without_pivot_and_detach_the_command_runs_on_the_hosts_tree_which_is_read_only() {
+    let host = Host::new("unpivoted");
+    let victim = host.dir.join("victim");
+    fs::write(&victim, "untouched").unwrap();
+    let script = format!("cat {0}; echo x > {0}", victim.display());
+    let tried = host.run(&["--skip", "pivot", "--skip", "detach"], "busybox", &["sh", "-c", &script]);
+    assert_eq!(tried.stdout, "untouched");
+    assert!(tried.stderr.contains("Read-only file system"), "{tried:?}");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+}
+
+#[test]
+fn what_is_no_step_is_refused_and_the_steps_are_listed() {
+    let host = Host::new("nostep");
+    let refused = |words: &[&str], word: &str, hint: &str| {
+        let words = [words, &["c1", "busybox", "true"]].concat();
+        let stderr = format!("container: parse {word}: EINVAL (Invalid argument)\nhint: {hint}\n");
+        outcome(&mut host.command(&words)).assert(125, "", &stderr);
+    };
+    let steps = "it is no step; there are: private overlay pivot detach proc dev exec";
+    refused(&["--skip", "nope"], "nope", steps);
+    refused(&["--skip=nope"], "nope", steps);
+    refused(&["--skip="], "''", steps);
+    refused(&["--skip", "\x1b"], "\\x1b", steps);
+    refused(
+        &["--skip", "stack"],
+        "stack",
+        "the parent's steps hand values on to each other, and none of them can be left out",
+    );
+    refused(&["--explain=x"], "x", "there is --explain, --explain=plain");
+    refused(&["--explain="], "''", "there is --explain, --explain=plain");
+    refused(&["--bare=yes"], "--bare=yes", "there is no such option; container --help lists them");
+    outcome(&mut host.command(&["--skip"])).assert(
+        125,
+        "",
+        "container: parse --skip: EINVAL (Invalid argument)\nhint: it needs a value: STEP\n",
+    );
+    host.assert_nothing_left();
+}
+
+#[test]
+fn every_chapter_that_a_step_names_is_there() {
+    let host = Host::new("chapters");
+    let steps = outcome(&mut host.command(&["--steps"])).stdout;
+    let chapters: Vec<&str> = steps
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .filter(|word| word.ends_with(".md"))
+        .collect();
+    assert_eq!(chapters.len(), 13);
+    for chapter in chapters {
+        assert!(
+            Path::new(ROOT).join("docs").join(chapter).exists(),
+            "{chapter}\n{}",
+            list(&Path::new(ROOT).join("docs"))
+        );
+    }
+}
