@@ -15,15 +15,19 @@ export CARGO_TARGET_DIR := target
 # RUSTFLAGS would replace those of .cargo/config.toml, and build a program that crashes.
 unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
 
+# What builds the book: a program from crates.io.
+TOOLS := target/tools
+MDBOOK := $(TOOLS)/bin/mdbook
+
 # Namespaces need root. Whoever is root already needs no sudo.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CONTAINER_IMAGES,CONTAINER_STATE,TERM)
 
-.PHONY: all help run image test lint tools install clean
+.PHONY: all help run image test test-pages lint book sync-book tools install clean
 
 all: container ## build the release binary ./container
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 	@echo
 	@echo 'make run   takes ID, IMAGE and CMD   (now: ID=$(ID) IMAGE=$(IMAGE) CMD="$(CMD)")'
 	@echo 'make image takes IMAGE, TAR=FILE, FORCE=1 and ALPINE_MIRROR=URL'
@@ -43,10 +47,28 @@ image: ## make images/IMAGE
 
 # The tests of the real binary need root, since namespaces do. cargo itself stays the user's.
 TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
-test: container tools ## run all tests
-	@for image in busybox alpine node; do test -d "$(IMAGES)/$$image" || images/build $$image || exit; done
+TEST := $(if $(SUDO),CARGO_TARGET_$(TARGET)_RUNNER="sudo --preserve-env",) cargo test --release --locked
+test: container tools test-images ## run all tests
 	cargo build --locked
-	$(if $(SUDO),CARGO_TARGET_$(TARGET)_RUNNER="sudo --preserve-env",) cargo test --release --locked
+	$(TEST)
+	@$(MAKE) --no-print-directory test-pages
+
+.PHONY: test-images
+test-images:
+	@for image in busybox alpine node; do test -d "$(IMAGES)/$$image" || images/build $$image || exit; done
+
+test-pages: book ## look at every page of the book in a browser, on a phone and on a desk
+	@command -v chromium >/dev/null || tests/tools chromium fonts-dejavu-core
+	cargo test --release --locked --test pages -- --ignored
+
+book: $(MDBOOK) ## build the book into target/book
+	@$(MDBOOK) build docs
+
+$(MDBOOK):
+	cargo install mdbook --version 0.5.4 --locked --no-default-features --features search --root $(TOOLS)
+
+sync-book: container tools test-images ## write the book's code and transcripts anew (PAGE=NAME: of that page alone)
+	SYNC_BOOK=1 PAGE=$(PAGE) $(TEST) --test book -- every_listing every_transcript --nocapture
 
 lint: tools ## rustfmt, clippy with warnings denied, shellcheck, mandoc
 	cargo fmt --check
