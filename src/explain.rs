@@ -26,10 +26,11 @@ pub enum Explain {
 
 static OBSERVER: Observer = Observer { before, after };
 
-static STYLE: AtomicU8 = AtomicU8::new(PLAIN);
-const PLAIN: u8 = 0;
-const TIMED: u8 = 1;
-const COLOURED: u8 = 2;
+static STYLE: AtomicU8 = AtomicU8::new(OFF);
+const OFF: u8 = 0;
+const PLAIN: u8 = 1;
+const TIMED: u8 = 2;
+const COLOURED: u8 = 3;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -57,6 +58,9 @@ fn steps() -> impl Iterator<Item = &'static Step> {
 
 /// Says which step the next calls belong to.
 pub fn begin(step: &Step) {
+    if STYLE.load(Relaxed) == OFF {
+        return;
+    }
     let index = steps().position(|other| other.name == step.name);
     STEP.store(index.unwrap_or(0) as u8, Relaxed);
 }
