@@ -144,10 +144,10 @@ fn eventually(patience: Duration, check: impl Fn() -> Result<(), String>) -> Res
     }
 }
 
-/// The first thing that it prints is what [`Shell::new`] reads.
+/// The first thing that it prints is what [`Shell::new`] reads. The directory may be taken away by another test in between.
 fn script(examples: &[Example]) -> String {
     let mut script = format!(
-        "exec 2>&1\nmkdir -p /tmp/container && mount -t tmpfs -o mode=700 none /tmp/container\n\
+        "exec 2>&1\nuntil mkdir -p /tmp/container && mount -t tmpfs -o mode=700 none /tmp/container 2>&-; do :; done\n\
          mark() {{ set -- $?; echo '{MARK}'; return $1; }}\n\
          readlink /proc/self/ns/mnt; ps -o sid= $$; mark\n"
     );
