@@ -38,7 +38,7 @@ struct Flag {
 
 /// Why an option's value is refused.
 enum Wrong {
-    /// It is none of the steps.
+    /// It is none of the steps, or there is none.
     UnknownStep,
     /// It is a step, but of the parent.
     ParentStep,
@@ -171,10 +171,7 @@ fn parse_option(options: &mut Options, word: &'static CStr, rest: Words) -> Resu
     let flag = FLAGS.iter().find(is_named).filter(|flag| inline.is_none() || !flag.value.is_empty());
     let flag = flag.ok_or_else(|| usage(word, &[b"there is no such option; container --help lists them"]))?;
     let (value, rest) = match (inline, rest) {
-        (None, [next, after @ ..]) if flag.value.starts_with(' ') => match next {
-            Some(next) => (Some(next.to_cstr()), after),
-            None => return Err(usage(word, &[b"it needs a value:", flag.value.as_bytes()])),
-        },
+        (None, [Some(next), after @ ..]) if flag.value.starts_with(' ') => (Some(next.to_cstr()), after),
         _ => (inline, rest),
     };
     match (flag.apply)(options, value) {
@@ -205,7 +202,7 @@ fn wrong_value(value: &CStr, wrong: Wrong) -> Reported {
         Wrong::UnknownStep => {
             let mut hint = [&b""[..]; 1 + 2 * SEQUENCE.len()];
             let (first, rest) = hint.split_at_mut(1);
-            first.fill(b"it is no step; there are:");
+            first.fill(b"the steps that can be left out are:");
             for (step, pair) in SEQUENCE.iter().zip(rest.chunks_exact_mut(2)) {
                 if let [space, name] = pair {
                     (*space, *name) = (b" ", step.name.as_bytes());
