@@ -4,9 +4,10 @@ use crate::common::{Host, ROOT, mountinfo, shell};
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the examples of one document may take, in seconds.
@@ -115,7 +116,7 @@ pub fn run(document: &str, examples: &[Example]) -> Vec<String> {
 
 /// As [`run`]; what else is going on on this machine has so long to let it become what it was.
 fn run_within(patience: Duration, document: &str, examples: &[Example]) -> Result<Vec<String>, String> {
-    let existed = Path::new("/tmp/container").exists();
+    let _directory = Directory::new();
     let (before, processes) = (Machine::look(), processes());
     let host = Host::new("transcript");
     let output = output(&host, &script(examples));
@@ -126,11 +127,38 @@ fn run_within(patience: Duration, document: &str, examples: &[Example]) -> Resul
     let shell = Shell::new(&printed.remove(0), examples, processes);
     let moment = patience.min(Duration::from_secs(1)); // For those that have just been told to end.
     eventually(moment, || shell.look_for_processes()).inspect_err(|_| shell.kill())?;
-    if !existed {
-        drop(fs::remove_dir("/tmp/container")); // It is not empty if something has been left there.
-    }
     eventually(patience, || before.compare(&Machine::look()))?;
     Ok(printed)
+}
+
+/// That /tmp/container exists, for a tmpfs to be mounted there. Whoever removes a directory takes away what is mounted
+/// on it in every mount namespace, so it stays until the last of the documents that run at the same time is done with it.
+struct Directory;
+
+/// How many there are, and whether the first of them made the directory.
+static DIRECTORIES: Mutex<(usize, bool)> = Mutex::new((0, false));
+
+impl Directory {
+    const PATH: &str = "/tmp/container";
+
+    fn new() -> Self {
+        let mut directories = DIRECTORIES.lock().unwrap();
+        if directories.0 == 0 {
+            directories.1 = fs::DirBuilder::new().mode(0o700).create(Self::PATH).is_ok();
+        }
+        directories.0 += 1;
+        Self
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let mut directories = DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner);
+        directories.0 -= 1;
+        if *directories == (0, true) {
+            drop(fs::remove_dir(Self::PATH)); // It is not empty if something has been left there.
+        }
+    }
 }
 
 /// Tries until it is so, or until the time is up.
@@ -144,10 +172,10 @@ fn eventually(patience: Duration, check: impl Fn() -> Result<(), String>) -> Res
     }
 }
 
-/// The first thing that it prints is what [`Shell::new`] reads. The directory may be taken away by another test in between.
+/// The first thing that it prints is what [`Shell::new`] reads.
 fn script(examples: &[Example]) -> String {
     let mut script = format!(
-        "exec 2>&1\nuntil mkdir -p /tmp/container && mount -t tmpfs -o mode=700 none /tmp/container 2>&-; do :; done\n\
+        "exec 2>&1\nmount -t tmpfs -o mode=700 none /tmp/container || exit\n\
          mark() {{ set -- $?; echo '{MARK}'; return $1; }}\n\
          readlink /proc/self/ns/mnt; ps -o sid= $$; mark\n"
     );
@@ -345,7 +373,7 @@ mod tests {
         assert!(complaint("exit 0").starts_with("the shell of made up ended early"));
         let (pid, name) = (std::process::id(), format!("/tmp/container/left-{}", std::process::id()));
         let said = complaint(&format!("nsenter -t {pid} -m mkdir -p {name}"));
-        shell(&format!("rmdir {name}; rmdir /tmp/container 2>&- || true"));
+        shell(&format!("rmdir {name}"));
         assert!(said.starts_with("/tmp/container of the machine are not"), "{said}");
     }
 
