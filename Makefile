@@ -27,7 +27,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CONTAINER_IMAGES,CO
 all: container ## build the release binary ./container
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
 	@echo
 	@echo 'make run   takes ID, IMAGE and CMD   (now: ID=$(ID) IMAGE=$(IMAGE) CMD="$(CMD)")'
 	@echo 'make image takes IMAGE, TAR=FILE, FORCE=1 and ALPINE_MIRROR=URL'

@@ -69,8 +69,8 @@ def interval_text(measured, text=three):
 
 
 def table(head, rows):
-    """Markdown, with the columns in line."""
-    rows = [[str(cell) for cell in row] for row in rows]
+    """Markdown, with the columns in line, whatever a failing program said."""
+    rows = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 
     def line(row):
@@ -292,15 +292,16 @@ class Results:
         return (f"{count} runs each, in {len(rounds)} rounds; in each round all of them, in an order of its own. Times "
                 "are medians of all runs. A ratio is the median of the rounds' ratios of medians; in brackets is its "
                 "interval, from order statistics, that holds with 95 % confidence. “Cannot tell”: the interval has 1 "
-                "or the bar inside.")
+                "or the bar inside. What hyperfine needs to start a process is in all times, chroot's too.")
 
     def calls_text(self):
         """What is counted."""
         own = self.files["calls"]["command"]
         return ("System calls are those of all processes and threads, as `strace -f -c` counts them, from the execve "
                 f"of the runtime to the end of the last, without the {own} that `true` itself makes. Memory is that of "
-                "all processes that the runtime keeps while the command sleeps, without the command. On disk is the "
-                "program with the shared libraries that ldd(1) names.")
+                "all processes that the runtime keeps while the command sleeps, without the command; in brackets: the "
+                "least and the most of several starts. On disk is the program with the shared libraries that ldd(1) "
+                "names.")
 
 
 def title(peer):

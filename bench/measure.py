@@ -27,8 +27,8 @@ class Bench:
     def __init__(self, place, environment, quick):
         self.place = place
         self.environment = environment
-        self.rounds, self.runs = (6, 4) if quick else (20, 15)
-        self.sweep_rounds, self.sweep_runs = (6, 4) if quick else (10, 20)
+        self.rounds, self.runs = (6, 4) if quick else (30, 10)
+        self.sweep_rounds, self.sweep_runs = (6, 4) if quick else (20, 10)
         self.alive = [0, 9, 99] if quick else [0, 99, 999]
         self.mounts = [0, 10, 100] if quick else [0, 10, 100, 1000]
         self.batch = 10 if quick else 50

@@ -65,6 +65,11 @@ class Peer:
     environment: dict = field(default_factory=dict)
     prepare: str = ""  # run before each start, and not timed
 
+    @property
+    def label(self):
+        """The title for a picture, without the options of unshare."""
+        return self.title.split(" --pid")[0]
+
 
 def steps(place):
     """The steps of the default run, as the program lists them."""

@@ -5,7 +5,7 @@ outlined, and each bar has its number.
 """
 
 from html import escape
-from math import log10
+from math import floor, log10
 from pathlib import Path
 
 from arithmetic import pooled_median
@@ -48,7 +48,7 @@ def bar(y, name, length, words):
     """A row: a name, a bar from the left edge of the plot, and what it stands for."""
     peer = BY_NAME[name]
     kind = "ours" if peer.is_ours else "peer"
-    drawn = [text(LEFT - 12, y + 16, peer.title, "e o" if peer.is_ours else "e")]
+    drawn = [text(LEFT - 12, y + 16, peer.label, "e o" if peer.is_ours else "e")]
     if length is not None:
         drawn.append(f'<rect class="{kind}" x="{LEFT}" y="{y + 4}" width="{max(length, 1):.1f}" height="16" rx="2"/>')
     kind = "o" if peer.is_ours else "g" if length is None else ""
@@ -108,41 +108,49 @@ def growth(results):
     parts += lines(results, "containers", 24, [ordinal(int(level) + 1) for level in containers],
                    "the container that starts is the …")
     parts += lines(results, "mounts", 372, results.levels("mounts"), "more mounts on the host")
-    return picture(330, "Time of a start as the host fills", parts)
+    return picture(356, "Time of a start as the host fills", parts)
 
 
 def lines(results, name, left, heads, below):
     """A panel: one line per peer, named at its end, from zero on."""
-    top, bottom, right = 66, 270, left + 196
-    levels = results.levels(name)
+    top, bottom, right = 84, 296, left + 200
     able = [peer for peer in results.files[name] if not results.why_not(name, peer)]
-    medians = {peer: [pooled_median(results.rounds(name, peer, level)) for level in levels] for peer in able}
+    medians = {peer: [pooled_median(results.rounds(name, peer, level)) for level in results.levels(name)]
+               for peer in able}
     most = max(max(values) for values in medians.values())
 
     def y(value):
         return bottom - (bottom - top) * value / most
-    xs = [left + 12 + (right - left - 12) * number / (len(levels) - 1) for number in range(len(levels))]
-    parts = [f'<line class="grid" x1="{left}" y1="{bottom}" x2="{right}" y2="{bottom}"/>',
-             text(left, bottom + 42, below, "g s")]
+    parts = [text(left, bottom + 42, below, "g s")]
+    for value in [0, *ticks(most)]:
+        parts += [f'<line class="grid" x1="{left}" y1="{y(value):.1f}" x2="{right}" y2="{y(value):.1f}"/>',
+                  text(left, y(value) - 4, time_text(value) if value else "0", "g s")]
+    xs = [left + 60 + (right - left - 60) * number / (len(heads) - 1) for number in range(len(heads))]
     parts += [text(x, bottom + 20, head, "g s m") for x, head in zip(xs, heads)]
-    at = spread({peer: y(values[-1]) for peer, values in medians.items()}, 32)
+    at = spread({peer: y(values[-1]) for peer, values in medians.items()}, bottom - 8, 30)
     for peer, values in medians.items():
         points = " ".join(f"{x:.0f},{y(value):.1f}" for x, value in zip(xs, values))
         kind, mark = ("solid", "ours") if BY_NAME[peer].is_ours else ("line", "peer")
         parts.append(f'<polyline class="{kind}" points="{points}"/>')
+        parts.append(f'<path class="grid" d="M{right + 5},{y(values[-1]):.1f} L{right + 14},{at[peer]:.1f}"/>')
         parts += [f'<circle class="{mark}" cx="{x:.0f}" cy="{y(value):.1f}" r="3.5"/>' for x, value in zip(xs, values)]
-        parts += [text(right + 10, at[peer] - 3, BY_NAME[peer].title.split(" --pid")[0].split(",")[0],
-                       "s o" if mark == "ours" else "s"),
-                  text(right + 10, at[peer] + 12, time_text(values[-1]), "s g")]
+        parts += [text(right + 18, at[peer] - 1, BY_NAME[peer].label.split(",")[0], "s o" if mark == "ours" else "s"),
+                  text(right + 18, at[peer] + 13, time_text(values[-1]), "s g")]
     return parts
 
 
-def spread(wanted, distance):
+def ticks(most):
+    """Up to four round values below the highest."""
+    step = 10 ** floor(log10(most))
+    step = next(step * part for part in (0.2, 0.25, 0.5, 1, 2) if most / (step * part) < 5)
+    return [step * number for number in range(1, int(most / step) + 1)]
+
+
+def spread(wanted, lowest, distance):
     """Heights near the wanted ones that keep their distance, from below to above."""
-    placed, last = {}, None
+    placed, last = {}, lowest + distance
     for name, height in sorted(wanted.items(), key=lambda pair: -pair[1]):
-        last = height if last is None else min(height, last - distance)
-        placed[name] = last
+        placed[name] = last = min(height, last - distance)
     return placed
 
 
