@@ -169,7 +169,7 @@ class Population:
         children = children_of_all()
         excess, self.alive = self.alive[count:], self.alive[:count]
         for process in excess:
-            for pid in children[process.pid]:  # `container` ends when its command has.
+            for pid in children[process.pid] or [process.pid]:  # `container` ends when its command has.
                 os.kill(pid, signal.SIGKILL)
         for process in excess:
             process.wait(60)
