@@ -162,13 +162,10 @@ impl Line {
     fn call(&mut self, call: &Call) {
         self.put(call.name().as_bytes()).put(b"(");
         for (index, argument) in call.arguments().enumerate() {
-            // Lines are of 100 columns; only a string may be long.
+            // Lines are of 100 columns; only a path may be long.
             let room = if let Argument::Text(text) = argument { text.count_bytes() + 8 } else { 30 };
-            if index > 0 && self.column + room > 100 {
-                self.put(b",\n    ");
-                self.column = 4;
-            } else if index > 0 {
-                self.put(b", ");
+            if index > 0 && !self.put(b",").break_before(room - 1) {
+                self.put(b" ");
             }
             match argument {
                 Argument::Text(text) => self.string(text),
@@ -214,11 +211,28 @@ impl Line {
         self
     }
 
+    /// In quotes. The options of a mount, which can be longer than a line, are broken after a comma.
     fn string(&mut self, string: &CStr) -> &mut Self {
         self.put(b"\"");
-        self.printer.put_foreign(string.to_bytes());
-        self.column += string.count_bytes();
+        for (index, part) in string.to_bytes().split(|byte| *byte == b',').enumerate() {
+            if index > 0 {
+                self.put(b",");
+                self.break_before(part.len() + 8);
+            }
+            self.printer.put_foreign(part);
+            self.column += part.len();
+        }
         self.put(b"\"")
+    }
+
+    /// Goes on in the next line if so many columns are not left in this one.
+    fn break_before(&mut self, room: usize) -> bool {
+        let is_full = self.column + room > 100;
+        if is_full {
+            self.put(b"\n    ");
+            self.column = 4;
+        }
+        is_full
     }
 
     fn in_base(&mut self, number: usize, base: usize, prefix: &[u8]) -> &mut Self {

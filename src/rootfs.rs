@@ -40,6 +40,10 @@ pub fn look_only(step: &Step) -> Result<(), Reported> {
 }
 
 /// overlay: the image below, what the container writes above it, both in one at `merged`.
+///
+/// An overlay that goes has all that is unwritten on its file system written to the disk, and whoever waits for the container
+/// waits for that. `volatile` says not to, and leaves a mark, with which overlayfs refuses the directories. The supervisor
+/// takes the mark away while the command runs; if it was killed before it could, it is done here.
 pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     const TOO_LONG: &[u8] =
         b"CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter ones";
@@ -49,8 +53,12 @@ pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     if layers.is_too_long() {
         return Err(step.failed_with(merged, Errno::ENAMETOOLONG, &[TOO_LONG]));
     }
-    sys::mount(c"overlay", merged, c"overlay", libc::MS_RELATIME, layers.as_cstr())
-        .map_err(|errno| why_no_overlay(step, scene.spec, merged, errno))
+    let mount = || sys::mount(c"overlay", merged, c"overlay", libc::MS_RELATIME, layers.as_cstr());
+    let outcome = match mount() {
+        Err(Errno::EINVAL) if scene.state.unmark() => mount(),
+        outcome => outcome,
+    };
+    outcome.map_err(|errno| why_no_overlay(step, scene.spec, merged, errno))
 }
 
 /// `lowerdir=…,upperdir=…,workdir=…`
@@ -61,6 +69,9 @@ fn join_layers(layers: &mut Text, spec: &Spec, text: &mut Text) {
     push_escaped(layers, spec.container_path(text, b"/upper"));
     layers.push(b",workdir=");
     push_escaped(layers, spec.container_path(text, b"/work"));
+    if !spec.is_durable() {
+        layers.push(b",volatile");
+    }
 }
 
 /// overlayfs splits its options at commas and its lower directories at colons, unless a backslash stands before.
@@ -185,8 +196,7 @@ fn why_no_pivot(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Report
 pub fn detach(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     const NOTHING_THERE: &[u8] = b"there is no old root here: the step pivot would have put it here";
     let hint: &[&[u8]] = if is_left_out(scene.spec, "pivot") { &[NOTHING_THERE] } else { &[] };
-    sys::umount2(c".", libc::MNT_DETACH).map_err(|errno| step.failed_with(c".", errno, hint))?;
-    sys::chdir(c"/").map_err(|errno| step.failed(c"/", errno))
+    sys::umount2(c".", libc::MNT_DETACH).map_err(|errno| step.failed_with(c".", errno, hint))
 }
 
 /// proc: /proc for the new PID namespace, from which nothing is run and no device opened.

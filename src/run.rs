@@ -59,7 +59,7 @@ pub static PARENT: [Step; 6] = [
     ),
     parent(
         "wait",
-        "rt_sigaction wait4 exit_group",
+        "unlinkat rt_sigaction wait4 exit_group",
         "11-wait.md",
         "Somebody must take the command's exit status, and pass it on.",
     ),
@@ -89,7 +89,7 @@ pub static SEQUENCE: [Step; 7] = [
     },
     Step {
         name: "overlay",
-        calls: "mount",
+        calls: "mount unlinkat",
         chapter: "06-overlay.md",
         why: "The container must be able to write, and the image must not change: writes go above it.",
         bare: true,
@@ -107,7 +107,7 @@ pub static SEQUENCE: [Step; 7] = [
     },
     Step {
         name: "detach",
-        calls: "umount2 chdir",
+        calls: "umount2",
         chapter: "08-detach.md",
         why: "The host's tree is still there, on top of the new root: once it is off, no path leads to it.",
         bare: true,
@@ -222,7 +222,11 @@ fn contain(spec: &Spec, state: &State) -> Result<u8, Reported> {
         setup = enter(&mut scene);
         setup.map_or_else(Reported::status, |()| 0)
     })?;
-    let status = supervise::wait(begin(WAIT), child)?;
+    let step = begin(WAIT);
+    if !spec.is_durable() {
+        state.unmark();
+    }
+    let status = supervise::wait(step, child)?;
     // The child wrote this, if it could not become the command: until then, the memory was shared.
     setup.map(|()| status)
 }

@@ -67,6 +67,12 @@ impl Spec<'_> {
         }
     }
 
+    /// Whether what the container writes is to survive a crash of the machine. Nobody can expect that of /tmp; a directory of
+    /// the user's own choice may have been chosen for it.
+    pub const fn is_durable(&self) -> bool {
+        self.state.is_some()
+    }
+
     /// The directory of this container, and what is in it: `container_path(text, b"/upper")`.
     pub fn container_path<'t>(&self, text: &'t mut Text, name: &[u8]) -> &'t CStr {
         self.state_path(text);

@@ -97,6 +97,19 @@ impl<'a> State<'a> {
         said.map(drop).map_err(|errno| step.failed(self.spec.container_path(text, b"/lock"), errno))
     }
 
+    /// Takes away the mark by which an overlay mounted `volatile` shows that its writes were never synced, and says whether
+    /// there was one. overlayfs looks for it when it mounts, and not again.
+    ///
+    /// <https://docs.kernel.org/filesystems/overlayfs.html#volatile-mount>
+    #[inline(never)]
+    pub fn unmark(&self) -> bool {
+        let text = &mut Text::new();
+        let _ = sys::unlink(self.spec.container_path(text, b"/work/work/incompat/volatile/dirty"));
+        let outcome = sys::rmdir(self.spec.container_path(text, b"/work/work/incompat/volatile"));
+        let _ = sys::rmdir(self.spec.container_path(text, b"/work/work/incompat"));
+        outcome.is_ok()
+    }
+
     /// Takes away what this run made, after a failure. It removes directories only if they are empty, so that nothing that
     /// a container wrote can be lost.
     #[inline(never)]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Host, images, list, outcome, shell};
+use common::{Host, Outcome, images, list, outcome, shell};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
@@ -339,4 +339,53 @@ fn paths_that_do_not_fit_into_one_page_of_mount_options_are_refused() {
         "/merged: ENAMETOOLONG (File name too long)\nhint: CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter ones\n"
     ));
     assert_eq!(fs::read_dir(&deeper).unwrap().count(), 0);
+}
+
+/// A run under /tmp, which no crash of the machine has to be survived by: in a mount namespace where /tmp/container is new.
+fn under_tmp(host: &Host, script: &str) -> Outcome {
+    let script = format!(
+        "c() {{ '{}' \"$@\"; }}; mkdir -p -m 700 /tmp/container && mount -t tmpfs -o mode=700 none /tmp/container && {script}",
+        common::PROGRAM
+    );
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", &script]).current_dir(&host.dir);
+    outcome(command.env_remove("CONTAINER_STATE").env("CONTAINER_IMAGES", common::images()))
+}
+
+const OPTIONS: &str = "grep -o 'volatile' /proc/self/mountinfo";
+
+#[test]
+fn an_overlay_is_volatile_under_tmp_and_durable_where_the_user_chose_the_place() {
+    let host = Host::new("sync");
+    under_tmp(&host, &format!("c c1 busybox {OPTIONS}")).assert(0, "volatile\n", "");
+    host.sh(OPTIONS).assert(1, "", "");
+}
+
+#[test]
+fn the_mark_of_a_volatile_overlay_is_gone_while_the_command_runs_and_one_that_is_left_does_not_matter() {
+    let host = Host::new("mark");
+    let (work, file) = ("/tmp/container/c1/work/work", "/tmp/container/c1/upper/file");
+    // A shell that waits for a line is still running when the directory is looked at.
+    under_tmp(&host, &format!("sleep 0.5 | c c1 busybox cat & sleep 0.3; find {work}")).assert(
+        0,
+        &format!("{work}\n"),
+        "",
+    );
+    let mark = format!("mkdir -p {work}/incompat/volatile; : > {work}/incompat/volatile/dirty");
+    let before = "c c1 busybox sh -c 'echo kept > /file'";
+    for again in ["c", "export CONTAINER_STATE=/tmp/container; c"] {
+        let script = format!("{before}; {mark}; {again} c1 busybox cat /file; find {work}; cat {file}");
+        under_tmp(&host, &script).assert(0, &format!("kept\n{work}\nkept\n"), "");
+    }
+    // Of half a mark, the directory is enough for overlayfs to refuse.
+    let half = format!("mkdir -p {work}/incompat/volatile");
+    under_tmp(&host, &format!("{before}; {half}; c c1 busybox cat /file")).assert(0, "kept\n", "");
+}
+
+#[test]
+fn a_volatile_container_that_does_not_come_to_be_leaves_nothing() {
+    let host = Host::new("novolatile");
+    let script = "c c1 busybox no-such-command; ls -A /tmp/container";
+    let said = "container: exec no-such-command: ENOENT (No such file or directory)\n";
+    under_tmp(&host, script).assert(0, "", said);
 }
