@@ -9,7 +9,7 @@ from pathlib import Path
 import measure
 from peers import Missing, Peer, last_line, run
 
-FLOOR = Path(__file__).resolve().parent.parent / "target/floor"
+TARGET = Path(__file__).resolve().parent.parent / "target"
 MORE = 16 << 20  # bytes that are added to the program
 ID = "bench-1"
 
@@ -30,7 +30,8 @@ def measure_all(bench, tell):
 # The calls, as the program itself tells them.
 
 def steps(bench, _):
-    """{"calls": [{who, step, call, path, us: [µs, ...]}, ...]} of many runs of `container --explain`.
+    """{"calls": [{who, step, call, path, us: [µs, ...]}, ...]} of many runs of `container --explain`; and how many
+    instructions it takes until it becomes the command: {"instructions": n, "repeated": n}, from bench/count.c.
 
     A call that does not return, or returns in another process, has no time of its own.
     """
@@ -41,7 +42,14 @@ def steps(bench, _):
         raise Missing("two runs of container --explain did not make the same calls")
     return {"calls": [dict(zip(("who", "step", "call", "path"), call)) |
                       {"us": [one[number][4] for one in told if one[number][4] is not None]}
-                      for number, call in enumerate(calls)]}
+                      for number, call in enumerate(calls)]} | instructions(bench)
+
+
+def instructions(bench):
+    """Counted one by one, where this can be done."""
+    words = [str(TARGET / "count"), bench.place.container, ID, "alpine", "true"]
+    done = subprocess.run(words, env=bench.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
 
 
 def narration(words, environment):
@@ -67,7 +75,7 @@ def floor(bench, _):
     places = [Path(directory, "floor") for directory in (bench.place.bundles, Path(bench.place.memory).parent)]
     for place in places:
         place.mkdir()
-    words = [str(FLOOR), bench.place.image, *map(str, places), bench.place.container,
+    words = [str(TARGET / "floor"), bench.place.image, *map(str, places), bench.place.container,
              *map(str, (bench.rounds, bench.runs, bench.processes))]
     done = subprocess.run(words, env=bench.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
