@@ -9,6 +9,7 @@ from functools import cached_property
 from math import ceil
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 import arithmetic
 from arithmetic import Estimate
@@ -86,6 +87,11 @@ def block(text):
     return f"\n\n{text}\n\n"
 
 
+def wrapped(text):
+    """As wide as the text of the documents."""
+    return fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
 class Results:
     """What was measured, and all that follows from it."""
 
@@ -149,8 +155,9 @@ class Results:
     def blocks(self):
         """The tables and the sentences that go with them."""
         return {"table": self.main_table(), "bars": self.bars_table(), "containers": self.containers_table(),
-                "mounts": self.mounts_table(), "flight": self.flight_table(), "machine": self.machine_text(),
-                "runs": self.runs_text(), "calls-note": self.calls_text(), "variants": self.variants_table()}
+                "mounts": self.mounts_table(), "flight": self.flight_table(), "variants": self.variants_table(),
+                "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
+                "calls-note": wrapped(self.calls_text())}
 
     def single(self):
         """What may stand in the middle of a sentence."""
