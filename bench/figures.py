@@ -16,7 +16,7 @@ from arithmetic import Estimate
 from peers import BY_NAME, PEERS
 
 RESULTS = Path(__file__).resolve().parent / "results"
-FILES = ["machine", "start", "memory", "size", "calls", "containers", "mounts", "flight"]
+FILES = ["machine", "commands", "start", "memory", "size", "calls", "containers", "mounts", "flight"]
 KIB = 1024
 
 
@@ -157,7 +157,7 @@ class Results:
         return {"table": self.main_table(), "bars": self.bars_table(), "containers": self.containers_table(),
                 "mounts": self.mounts_table(), "flight": self.flight_table(), "variants": self.variants_table(),
                 "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
-                "calls-note": wrapped(self.calls_text())}
+                "commands": self.commands_text(), "calls-note": wrapped(self.calls_text())}
 
     def single(self):
         """What may stand in the middle of a sentence."""
@@ -291,6 +291,14 @@ class Results:
         return (f"Measured on {about['date']} at commit {about['commit']}: {about['cpu']}, {about['cores']} cores, "
                 f"governor {about['governor']}, {about['kernel']}, {about['filesystem']}, "
                 f"cgroups {about['cgroups']}. {versions}.")
+
+    def commands_text(self):
+        """How each is called: a list."""
+        lines = []
+        for name, words in self.files["commands"].items():
+            note = f": {BY_NAME[name].note}" if BY_NAME[name].note else ""
+            lines.append(f"- `{words}`{note}")
+        return "\n".join(lines)
 
     def runs_text(self):
         """How many runs, and how ratios are taken."""

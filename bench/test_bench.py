@@ -121,6 +121,7 @@ def made_up():
                    "container": [{"processes": 1, "rss": 49152, "pss": 49152}]},
         "size": {"container": {"program": 38936, "libraries": 0, "count": 0}},
         "calls": {"container": [55, 55, 57], "command": 9},
+        "commands": {"container": "container ID alpine true"},
         "machine": {"batch": 100, "seconds": 300, "date": "2026-01-01", "commit": "0", "cpu": "one", "cores": 2,
                     "governor": "none", "kernel": "Linux", "filesystem": "ext4", "cgroups": "v2", "versions": {}},
     })
