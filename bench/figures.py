@@ -9,6 +9,7 @@ from functools import cached_property
 from math import ceil
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 import arithmetic
 from arithmetic import Estimate
@@ -17,8 +18,8 @@ from peers import BY_NAME, PEERS
 from words import KIB, bytes_text, interval_text, ratio_text, table, three, time_text
 
 RESULTS = Path(__file__).resolve().parent / "results"
-FILES = ["machine", "start", "memory", "size", "calls", "containers", "mounts", "flight", "steps", "floor", "tried",
-         "by-hand"]
+FILES = ["machine", "commands", "start", "memory", "size", "calls", "containers", "mounts", "flight", "steps", "floor",
+         "tried", "by-hand"]
 
 
 class NoResult(Exception):
@@ -40,6 +41,11 @@ class Bar:
 def block(text):
     """What stands between two marks on lines of their own."""
     return f"\n\n{text}\n\n"
+
+
+def wrapped(text):
+    """As wide as the text of the documents."""
+    return fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 class Results:
@@ -100,15 +106,15 @@ class Results:
     @cached_property
     def figures(self):
         """{name: text} of single figures and of tables."""
-        costs = Costs(self.files)
-        return self.single() | costs.single() | {
-            name: block(text) for name, text in (self.blocks() | costs.blocks()).items()}
+        return self.single() | Costs(self.files).single() | {name: block(text) for name, text in self.blocks().items()}
 
     def blocks(self):
         """The tables and the sentences that go with them."""
         return {"table": self.main_table(), "bars": self.bars_table(), "containers": self.containers_table(),
-                "mounts": self.mounts_table(), "flight": self.flight_table(), "machine": self.machine_text(),
-                "runs": self.runs_text(), "calls-note": self.calls_text(), "variants": self.variants_table()}
+                "mounts": self.mounts_table(), "flight": self.flight_table(), "variants": self.variants_table(),
+                "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
+                "commands": self.commands_text(), "calls-note": wrapped(self.calls_text()),
+                **Costs(self.files).blocks()}
 
     def single(self):
         """What may stand in the middle of a sentence."""
@@ -242,6 +248,14 @@ class Results:
         return (f"Measured on {about['date']} at commit {about['commit']}: {about['cpu']}, {about['cores']} cores, "
                 f"governor {about['governor']}, {about['kernel']}, {about['filesystem']}, "
                 f"cgroups {about['cgroups']}. {versions}.")
+
+    def commands_text(self):
+        """How each is called: a list."""
+        lines = []
+        for name, words in self.files["commands"].items():
+            note = f": {BY_NAME[name].note}" if BY_NAME[name].note else ""
+            lines.append(f"- `{words}`{note}")
+        return "\n".join(lines)
 
     def runs_text(self):
         """How many runs, and how ratios are taken."""

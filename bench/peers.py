@@ -7,6 +7,7 @@ state where they do by default, which is in memory.
 
 import json
 import re
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,23 +175,28 @@ def oci(program, kind, *options):
         program, *options, "run", "--bundle", bundle(program, place, command, kind), name]
 
 
+SPEC = "what `spec` writes, without a terminal; the root is read-only"
+BWRAP_ROOT = "with `--bind`, it has no layer to write to: before 0.11 it knows no overlay"
 PEERS = [
     Peer("chroot", "chroot", "chroot", chroot, "the yardstick: no isolation at all"),
     Peer("unshare", "unshare --pid --mount --fork --root", "unshare", unshare, "no /proc, nothing to write to"),
     Peer("bare", "container --bare", "container", container("--bare"), is_ours=True),
     Peer("container", "container", "container", container(), is_ours=True),
     Peer("container-memory", "container, its files on a tmpfs", "container", container(), is_ours=True,
+         note="its directory is in memory",
          environment={"CONTAINER_STATE": "{memory}"}),
     Peer("container-synced", "container, CONTAINER_STATE on the disk (synced)", "container", container(), is_ours=True,
          environment={"CONTAINER_STATE": "{disk}"}),
     Peer("container-new", "container, a new ID each time", "container", container(), is_ours=True,
-         prepare="rm -rf {state}/{id}"),
-    Peer("bwrap-bare", "bwrap, as container --bare", "bwrap", bwrap(BARE)),
-    Peer("bwrap", "bwrap, as container", "bwrap", bwrap(None)),
-    Peer("crun", "crun run, same namespaces", "crun", oci("crun", "same", "--cgroup-manager=disabled"), "no cgroup"),
-    Peer("crun-spec", "crun run, spec's own bundle", "crun", oci("crun", "spec")),
-    Peer("runc", "runc run, same namespaces", "runc", oci("runc", "same"), "it cannot do without a cgroup"),
-    Peer("runc-spec", "runc run, spec's own bundle", "runc", oci("runc", "spec")),
+         note="its directory is removed before each start", prepare="rm -rf {state}/{id}"),
+    Peer("bwrap-bare", "bwrap, as container --bare", "bwrap", bwrap(BARE), BWRAP_ROOT),
+    Peer("bwrap", "bwrap, as container", "bwrap", bwrap(None), BWRAP_ROOT),
+    Peer("crun", "crun run, same namespaces", "crun", oci("crun", "same", "--cgroup-manager=disabled"),
+         "namespaces, mounts and capabilities as those of `container`; no cgroup"),
+    Peer("crun-spec", "crun run, spec's own bundle", "crun", oci("crun", "spec"), SPEC),
+    Peer("runc", "runc run, same namespaces", "runc", oci("runc", "same"),
+         "namespaces, mounts and capabilities as those of `container`; it makes a cgroup, since it cannot do without"),
+    Peer("runc-spec", "runc run, spec's own bundle", "runc", oci("runc", "spec"), SPEC),
     Peer("nspawn", "systemd-nspawn", "systemd-nspawn", nspawn, "overlay in memory; not registered with systemd"),
 ]
 BY_NAME = {peer.name: peer for peer in PEERS}
@@ -200,6 +206,17 @@ VERSIONS = {
     "crun": ["crun", "--version"], "runc": ["runc", "--version"], "systemd-nspawn": ["systemd-nspawn", "--version"],
     "hyperfine": ["hyperfine", "--version"], "strace": ["strace", "--version"],
 }
+
+
+def commands(place, peers):
+    """How each is called, without the paths of this run: {peer: words}."""
+    shown = {}
+    for peer in peers:
+        line = shlex.join(peer.words(place, ["true"], "ID"))
+        for path, name in ((place.image, "IMAGE"), (place.bundles + "/", ""), (place.container, "container")):
+            line = line.replace(path, name)
+        shown[peer.name] = line
+    return shown
 
 
 def versions(place):

@@ -10,7 +10,8 @@ from figures import Results
 def show(results):
     """Prints the tables, for a terminal."""
     blocks = results.blocks()
-    for name in ("machine", "table", "runs", "calls-note", "variants", "bars", "containers", "mounts", "flight"):
+    for name in ("machine", "commands", "table", "runs", "calls-note", "variants", "bars", "containers",
+                 "mounts", "flight", "steps", "floor", "rest", "unwritten"):
         print(blocks[name], end="\n\n")
 
 
