@@ -106,7 +106,8 @@ def tried(bench, tell):
                                  for name, contents in programs.items() if contents)]
     data = f"{bench.place.bundles}/somebodys"
     clean = f"rm -f {data}"
-    unwritten = f"dd if=/dev/zero of={data} bs=1M count={bench.unwritten} status=none"
+    # A new file: ext4 begins at once to write one that was cut to nothing and filled again.
+    unwritten = f"sh -c 'rm -f {data}; dd if=/dev/zero of={data} bs=1M count={bench.unwritten} status=none'"
     places = [variant(f"{kind}{suffix}", state=state, prepare=prepare)
               for kind, prepare in (("clean", clean), ("unwritten", unwritten))
               for suffix, state in (("", None), ("-synced", "{disk}"))]
