@@ -22,15 +22,16 @@ MDBOOK := $(TOOLS)/bin/mdbook
 # Namespaces need root. Whoever is root already needs no sudo.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=CONTAINER_IMAGES,CONTAINER_STATE,TERM)
 
-.PHONY: all help run image test test-pages lint book sync-book tools install clean
+.PHONY: all help run image test test-bench test-pages bench bench-report lint book sync-book tools install clean
 
 all: container ## build the release binary ./container
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
 	@echo
 	@echo 'make run   takes ID, IMAGE and CMD   (now: ID=$(ID) IMAGE=$(IMAGE) CMD="$(CMD)")'
 	@echo 'make image takes IMAGE, TAR=FILE, FORCE=1 and ALPINE_MIRROR=URL'
+	@echo 'make bench takes QUICK=1, to try it within a minute'
 	@echo 'make install takes PREFIX and DESTDIR'
 
 container: Cargo.toml Cargo.lock build.rs .cargo/config.toml $(shell find src -name '*.rs')
@@ -48,7 +49,7 @@ image: ## make images/IMAGE
 # The tests of the real binary need root, since namespaces do. cargo itself stays the user's.
 TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
 TEST := $(if $(SUDO),CARGO_TARGET_$(TARGET)_RUNNER="sudo --preserve-env",) cargo test --release --locked
-test: container tools test-images ## run all tests
+test: container tools test-images test-bench ## run all tests
 	cargo build --locked
 	$(TEST)
 	@$(MAKE) --no-print-directory test-pages
@@ -61,6 +62,17 @@ test-pages: book ## look at every page of the book in a browser, on a phone and 
 	@command -v chromium >/dev/null || tests/tools chromium fonts-dejavu-core
 	cargo test --release --locked --test pages -- --ignored
 
+bench: container ## measure container and its peers; write bench/results, the pictures and the figures in README and docs
+	@tests/tools - < bench/packages || echo 'make bench: goes on with the peers that are here' >&2
+	@test -d "$(IMAGES)/alpine" || images/build alpine
+	@$(if $(SUDO),sudo --preserve-env=CONTAINER_IMAGES) QUICK="$(QUICK)" bench/run
+
+bench-report: ## write the pictures and the figures anew from bench/results, and show the tables
+	@python3 bench/report.py
+
+test-bench: ## test the arithmetic of the benchmark, and that README and docs show its results
+	python3 -m unittest discover --quiet --start-directory bench
+
 book: $(MDBOOK) ## build the book into target/book
 	@$(MDBOOK) build docs
 
@@ -70,11 +82,13 @@ $(MDBOOK):
 sync-book: container tools test-images ## write the book's code and transcripts anew (PAGE=NAME: of that page alone)
 	SYNC_BOOK=1 PAGE=$(PAGE) $(TEST) --test book -- every_listing every_transcript --nocapture
 
-lint: tools ## rustfmt, clippy with warnings denied, shellcheck, mandoc
+lint: tools ## rustfmt, clippy with warnings denied, shellcheck, mandoc, pyflakes, pycodestyle
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	shellcheck images/build images/*.sh tests/tools .ci/run
 	mandoc -T lint -W warning container.1
+	pyflakes3 bench bench/run
+	pycodestyle --max-line-length=120 bench bench/run
 
 tools: ## install what the tests and lints need (Debian's packages)
 	@tests/tools
