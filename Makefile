@@ -62,10 +62,14 @@ test-pages: book ## look at every page of the book in a browser, on a phone and 
 	@command -v chromium >/dev/null || tests/tools chromium fonts-dejavu-core
 	cargo test --release --locked --test pages -- --ignored
 
-bench: container ## measure container and its peers; write bench/results, the pictures and the figures in README and docs
+bench: container target/floor target/count ## measure container and its peers; write bench/results, the pictures and the figures in README and docs
 	@tests/tools - < bench/packages || echo 'make bench: goes on with the peers that are here' >&2
 	@test -d "$(IMAGES)/alpine" || images/build alpine
 	@$(if $(SUDO),sudo --preserve-env=CONTAINER_IMAGES) QUICK="$(QUICK)" bench/run
+
+target/floor target/count: target/%: bench/%.c
+	@mkdir -p target
+	cc -O2 -Wall -Wextra -o $@ $<
 
 bench-report: ## write the pictures and the figures anew from bench/results, and show the tables
 	@python3 bench/report.py

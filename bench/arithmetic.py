@@ -53,6 +53,13 @@ def ratio(of, to):
     return estimate([a / b for a, b in zip(per_round(of), per_round(to))])
 
 
+def difference(of, to):
+    """By how much longer `of` took than `to`: an Estimate of the rounds' differences. Both have the same rounds."""
+    if len(of) != len(to):
+        raise ValueError(f"rounds that do not pair: {len(of)} and {len(to)}")
+    return estimate([a - b for a, b in zip(per_round(of), per_round(to))])
+
+
 def pooled_median(rounds):
     """The median of all samples of all rounds."""
     return median(sample for samples in rounds for sample in samples)

@@ -13,11 +13,13 @@ from textwrap import fill
 
 import arithmetic
 from arithmetic import Estimate
+from cost_figures import Costs
 from peers import BY_NAME, PEERS
+from words import KIB, bytes_text, interval_text, ratio_text, table, three, time_text
 
 RESULTS = Path(__file__).resolve().parent / "results"
-FILES = ["machine", "commands", "start", "memory", "size", "calls", "containers", "mounts", "flight"]
-KIB = 1024
+FILES = ["machine", "commands", "start", "memory", "size", "calls", "containers", "mounts", "flight", "steps", "floor",
+         "tried", "by-hand"]
 
 
 class NoResult(Exception):
@@ -34,52 +36,6 @@ class Bar:
     at_most: float = None
     at_least: float = None
     shown: callable = None  # how a value is written
-
-
-def three(value):
-    """Three significant digits, without an exponent."""
-    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{digits}f}"
-
-
-def time_text(microseconds):
-    """`640 µs`, `1.23 ms`, `1.23 s`."""
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if microseconds >= 0.9995 * size:
-            return f"{three(microseconds / size)} {unit}"
-    return f"{microseconds:.0f} µs"
-
-
-def bytes_text(count):
-    """`38 KiB`, `1.23 MiB`."""
-    if count >= 1000 * KIB:
-        return f"{three(count / KIB ** 2)} MiB"
-    return f"{count / KIB:.0f} KiB" if count % KIB == 0 or count >= 100 * KIB else f"{count / KIB:.1f} KiB"
-
-
-def ratio_text(value):
-    """`1.23 ×`."""
-    return f"{three(value)} ×"
-
-
-def interval_text(measured, text=three):
-    """`1.20 to 1.30`, or that the rounds are too few to say."""
-    if measured.low == float("-inf"):
-        return "too few rounds"
-    return f"{text(measured.low)} to {text(measured.high)}"
-
-
-def table(head, rows):
-    """Markdown, with the columns in line, whatever a failing program said."""
-    rows = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-
-    def line(row):
-        cells = [cell.ljust(width) if not column else cell.rjust(width)
-                 for column, (cell, width) in enumerate(zip(row, widths))]
-        return "| " + " | ".join(cells) + " |"
-    rule = ["-" * (width + 2) if not column else "-" * (width + 1) + ":" for column, width in enumerate(widths)]
-    return "\n".join([line(head), f"|{'|'.join(rule)}|", *map(line, rows)])
 
 
 def block(text):
@@ -150,14 +106,15 @@ class Results:
     @cached_property
     def figures(self):
         """{name: text} of single figures and of tables."""
-        return self.single() | {name: block(text) for name, text in self.blocks().items()}
+        return self.single() | Costs(self.files).single() | {name: block(text) for name, text in self.blocks().items()}
 
     def blocks(self):
         """The tables and the sentences that go with them."""
         return {"table": self.main_table(), "bars": self.bars_table(), "containers": self.containers_table(),
                 "mounts": self.mounts_table(), "flight": self.flight_table(), "variants": self.variants_table(),
                 "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
-                "commands": self.commands_text(), "calls-note": wrapped(self.calls_text())}
+                "commands": self.commands_text(), "calls-note": wrapped(self.calls_text()),
+                **Costs(self.files).blocks()}
 
     def single(self):
         """What may stand in the middle of a sentence."""
@@ -225,7 +182,7 @@ class Results:
 
     def variants_table(self):
         """What the place of a container's files, and a new ID, make of a start."""
-        names = ["container", "container-memory", "container-new"]
+        names = ["container", "container-synced", "container-memory", "container-new"]
         return table(["", "start to finish of `true`", "to chroot", "to `container`"],
                      [[title(BY_NAME[name]), *self.start_cells(name)] for name in names])
 

@@ -33,6 +33,9 @@ class Bench:
         self.mounts = [0, 10, 100] if quick else [0, 10, 100, 1000]
         self.batch = 10 if quick else 50
         self.repeats = 3 if quick else 9
+        # For docs/cost.md: runs told call by call, processes beside, MiB that are not written yet, rounds with those.
+        self.explained, self.processes = (10, 500) if quick else (100, 2000)
+        self.unwritten, self.dirtied = (64, 2) if quick else (1024, 6)
 
     def environment_of(self, peer):
         """With the peer's own variables."""

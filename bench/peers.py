@@ -48,7 +48,8 @@ class Place:
     """What the peers work on: paths."""
     image: str      # the Alpine root
     images: str     # the directory that holds it
-    state: str      # of `container`, on the disk
+    state: str      # of `container`, where it is by default
+    disk: str       # of `container`, elsewhere on the same disk
     memory: str     # of `container`, on a tmpfs
     bundles: str    # of the OCI runtimes
     container: str  # the program
@@ -184,6 +185,8 @@ PEERS = [
     Peer("container-memory", "container, its files on a tmpfs", "container", container(), is_ours=True,
          note="its directory is in memory",
          environment={"CONTAINER_STATE": "{memory}"}),
+    Peer("container-synced", "container, CONTAINER_STATE on the disk (synced)", "container", container(), is_ours=True,
+         environment={"CONTAINER_STATE": "{disk}"}),
     Peer("container-new", "container, a new ID each time", "container", container(), is_ours=True,
          note="its directory is removed before each start", prepare="rm -rf {state}/{id}"),
     Peer("bwrap-bare", "bwrap, as container --bare", "bwrap", bwrap(BARE), BWRAP_ROOT),

@@ -2,15 +2,19 @@
 
 import random
 import re
+import struct
 import unittest
 from pathlib import Path
 
+import cost
+import cost_figures
 import documents
 import figures
 import measure
 import peers
 import pictures
-from arithmetic import (Estimate, compare, coverage, estimate, interval, per_round, pooled_median, ratio, verdict)
+from arithmetic import (Estimate, compare, coverage, difference, estimate, interval, per_round, pooled_median,
+                        ratio, verdict)
 from figures import NoResult, Results
 
 TOP = Path(__file__).resolve().parent.parent
@@ -26,6 +30,12 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual(ratio([[2], [20], [2]], [[1], [10], [1]]).value, 2)
         with self.assertRaises(ValueError):
             ratio([[1]], [[1], [1]])
+
+    def test_a_difference_is_taken_inside_the_rounds_too(self):
+        found = difference([[5, 7], [105], [6]] * 3, [[1], [101], [1, 3]] * 3)
+        self.assertEqual((found.value, found.low, found.high), (4, 4, 5))
+        with self.assertRaises(ValueError):
+            difference([[1]], [])
 
     def test_the_interval_is_that_of_the_tables(self):
         # Ranks for 95 %: none of 5; 1 and 6 of 6; 2 and 9 of 10; 6 and 15 of 20.
@@ -125,6 +135,71 @@ def made_up():
         "machine": {"batch": 100, "seconds": 300, "date": "2026-01-01", "commit": "0", "cpu": "one", "cores": 2,
                     "governor": "none", "kernel": "Linux", "filesystem": "ext4", "cgroups": "v2", "versions": {}},
     })
+
+
+def made_up_costs():
+    """Costs of which one row failed."""
+    rows = {"fork": 200, "vfork": 40, "both": 100, "private": 110, "overlay": 400, "exec": 900, "version": 140,
+            "bare": 1300, "container": 1500}
+    floor = {row: {"1": rounds_of(value)} for row, value in rows.items()}
+    floor["proc"] = {"failed": "mount proc: Operation not permitted"}
+    floor["pivot-alone"] = {"0": rounds_of(20), "2000": rounds_of(1020)}
+    calls = [{"who": "parent", "step": "state", "call": "statx", "path": "/a", "us": [5, 1, 1]},
+             {"who": "parent", "step": "state", "call": "statx", "path": "/b", "us": [1, 5, 2]},
+             {"who": "child", "step": "exec", "call": "execve", "path": "/true", "us": []},
+             {"who": "parent", "step": "wait", "call": "exit_group", "path": "", "us": []}]
+    return cost_figures.Costs({
+        "floor": floor, "steps": {"calls": calls, "instructions": 12345, "repeated": 345},
+        "tried": {"plain": {"1": rounds_of(1000)}, "appended": {"1": rounds_of(1010)}, "loaded": {"failed": "no"},
+                  "bytes": {"unwritten": 1 << 30, "program": 16 << 20}},
+    })
+
+
+class Cost(unittest.TestCase):
+    def test_a_narration_is_read_call_by_call(self):
+        told = ("image: why.\n  1 parent image   statx(AT_FDCWD, \"images/a\", 0,\n    {...}) = 0  6.5 us\n"
+                " 49 child  exec    execve(\"/sbin/true\", [\"true\"])\n    execve = -1 ENOENT (No such file)\n"
+                " 50 parent clone   munmap(0x7f, 1) = 0  0.2 us\n")
+        self.assertEqual(cost.narrated(told), [("parent", "image", "statx", "images/a", 6.5),
+                                               ("child", "exec", "execve", "/sbin/true", None),
+                                               ("parent", "clone", "munmap", "", 0.2)])
+
+    def test_a_header_of_the_program_makes_the_kernel_map_more(self):
+        header = struct.pack("<4sB27xQ14xHH", b"\x7fELF", 2, 64, 56, 2).ljust(64, b"\0")
+        stack = struct.pack("<I52x", 0x6474E551)
+        larger = cost.loaded(header + struct.pack("<I52x", 1) + stack, 8192)
+        self.assertEqual(len(larger), 4096 + 8192)
+        self.assertEqual(struct.unpack_from("<IIQ", larger, 64 + 56), (1, 4, 4096))
+        self.assertIsNone(cost.loaded(header + struct.pack("<I52x", 1) * 2, 8192))
+        self.assertIsNone(cost.loaded(b"#!/bin/sh", 8192))
+
+    def test_what_a_row_adds_is_told_and_what_failed_too(self):
+        shown = made_up_costs().floor_table()
+        self.assertRegex(shown, r"\| overlay +\|.*\| +400 µs \| +\+290 µs to private \|")
+        self.assertIn("failed: mount proc: Operation not permitted", shown)
+        self.assertIn("failed: not measured", shown)
+        self.assertEqual(made_up_costs().single()["floor.fork/vfork"], "5.00 ×")
+        self.assertEqual(cost_figures.signed_text(-3), "−3 µs")
+
+    def test_the_parts_of_the_program_add_up(self):
+        shown = [line.split("|")[2].strip() for line in made_up_costs().rest_table().splitlines()[2:]]
+        self.assertEqual(shown, ["900 µs", "+100 µs", "+300 µs", "1.30 ms", "+200 µs", "1.50 ms"])
+
+    def test_what_each_process_adds_to_pivot_root(self):
+        self.assertEqual(made_up_costs().single()["pivot.each"], "500 ns")
+
+    def test_the_time_of_a_step_is_the_median_of_its_sums(self):
+        found = made_up_costs()
+        self.assertEqual(found.step_times(), {"state": 6})
+        self.assertIn("execve: see below", found.steps_table())
+        self.assertEqual((found.single()["steps.calls"], found.single()["steps.calls.before"]), ("4", "3"))
+        self.assertEqual(found.single()["instructions.single"], "12,000")
+
+    def test_what_was_not_measured_has_no_figure_and_a_reason(self):
+        nothing = cost_figures.Costs({})
+        self.assertEqual(nothing.single(), {})
+        self.assertIn("not measured", nothing.steps_table() + nothing.floor_table())
+        self.assertIn("failed", made_up_costs().unwritten_table())
 
 
 class Report(unittest.TestCase):
