@@ -59,7 +59,7 @@ pub static PARENT: [Step; 6] = [
     ),
     parent(
         "wait",
-        "unlinkat rt_sigaction wait4 exit_group",
+        "unlinkat rt_sigaction madvise wait4 exit_group",
         "11-wait.md",
         "Somebody must take the command's exit status, and pass it on.",
     ),

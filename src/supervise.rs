@@ -35,10 +35,12 @@ pub fn die_with_the_supervisor(step: &Step) -> Result<(), Reported> {
 ///
 /// As in system(3), Ctrl-C and Ctrl-\ are the command's while it runs: it has the same terminal and gets the signals
 /// itself. Until the clone has returned they end both, since nothing has been started that could want them.
+#[inline(never)] // It has a place of its own: see link.ld.
 pub fn wait(step: &Step, child: Pid) -> Result<u8, Reported> {
     for signal in [libc::SIGINT, libc::SIGQUIT] {
         sys::rt_sigaction_ignore(signal).map_err(|errno| step.failed(c"", errno))?;
     }
+    sys::give_back_code();
     loop {
         match sys::wait4(child) {
             Ok(status) => return Ok(status.shell_status()),

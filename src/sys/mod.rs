@@ -33,6 +33,6 @@ pub use process::{
     set_tid_address, unshare, wait4,
 };
 pub use signal::{rt_sigaction_default, rt_sigaction_ignore};
-pub use stack::Stack;
+pub use stack::{Stack, give_back_code};
 pub use syscalls::Errno;
 pub use word::{Vector, Word};

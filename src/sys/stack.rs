@@ -57,6 +57,28 @@ impl Stack {
     }
 }
 
+unsafe extern "C" {
+    /// Where the code ends: a name that every linker gives it, see end(3).
+    static etext: u8;
+}
+
+/// `madvise(addr, len, MADV_DONTNEED)` of the code that is not needed to wait: it is in the file, and comes back when it is
+/// called.
+///
+/// What waits lies before a multiple of 64 KiB, the rest behind it: link.ld sees to that.
+/// <https://man7.org/linux/man-pages/man2/madvise.2.html>
+#[inline(never)]
+pub fn give_back_code() {
+    const AROUND: usize = 64 * 1024;
+    let from = (give_back_code as *const () as usize).next_multiple_of(AROUND);
+    let len = (&raw const etext as usize).saturating_sub(from);
+    // SAFETY: between the two addresses there is nothing but code and what is only read: the kernel takes away pages that are
+    // the same as in the file, and reads them anew when they are touched.
+    let given = unsafe { call!(madvise("%x|%d|MADV_DONTNEED"), from, len, libc::MADV_DONTNEED) };
+    // If it could not, the memory is kept, and that is all.
+    let _ = given;
+}
+
 impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own, and whoever ran on it borrowed the value.
