@@ -1,23 +1,20 @@
-//! The environment, and the search for the command along PATH, as execvp(3) has it.
+//! The search for the command along PATH, as execvp(3) has it, and the end of this program: execve.
 
 use core::ffi::CStr;
 
+use crate::environment::Environment;
 use crate::interpreter;
 use crate::run::Scene;
 use crate::spec::Command;
 use crate::step::{Reported, Step};
 use crate::sys::{self, Errno, Vector, Word};
-use crate::text::{Text, visible};
-
-/// PATH inside, as docker sets it.
-const PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// The same, as the search wants it.
-const DIRECTORIES: [&[u8]; 6] =
-    [b"/usr/local/sbin/", b"/usr/local/bin/", b"/usr/sbin/", b"/usr/bin/", b"/sbin/", b"/bin/"];
+use crate::text::{Text, has, split, visible};
 
 /// What runs a file that is of no format the kernel knows.
 const SHELL: &CStr = c"/bin/sh";
+
+/// What is said of more variables than that.
+const TOO_MANY: &[u8] = b"a container gets 1024 variables at most";
 
 /// The exit status of a command that was found and could not be run.
 const CANNOT_RUN: u8 = 126;
@@ -30,37 +27,50 @@ pub fn exec(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     let command = scene.spec.command;
     let failed = |errno| step.failed(visible(command.name()), errno);
     let text = &mut Text::new();
-    let hostname = text.join(&[b"HOSTNAME=", scene.spec.id.as_bytes()]);
-    let env = [Some(PATH.into()), Some(c"HOME=/root".into()), Some(hostname.into()), scene.spec.term, None];
-    let (Some(argv), Some(env)) = (command.argv(), Vector::new(&env)) else {
+    let hostname = text.join(&[b"HOSTNAME=", scene.spec.hostname.to_bytes()]);
+    let home = scene.identity.as_ref().map_or(c"HOME=/root", |identity| identity.home.as_cstr());
+    let environment = &mut Environment::new();
+    let filled = environment.fill(scene.spec, scene.files, hostname, home);
+    filled.map_err(|errno| step.failed_with(c"--env", errno, &[TOO_MANY]))?;
+    let (Some(argv), Some(env)) = (command.argv(), environment.vector()) else {
         return Err(failed(Errno::EINVAL));
     };
     sys::close_range(3, u32::MAX).map_err(failed)?;
-    let errno = search(command, argv, env);
-    Err(explain(step, command, errno))
+    let errno = search(command, environment.path(), argv, env);
+    Err(explain(step, command, environment.path(), errno))
 }
 
 /// Tries the places where the command may be, until one of them runs it; returns why none did.
-fn search(command: Command, argv: Vector, env: Vector) -> Errno {
+fn search(command: Command, directories: &[u8], argv: Vector, env: Vector) -> Errno {
     let mut remembered = Errno::ENOENT;
-    let text = &mut Text::new();
-    for directory in directories(command.name()) {
-        match run(text.join(&[directory, command.name().to_bytes()]), command, argv, env) {
-            Errno::ENOENT | Errno::ENOTDIR if remembered == Errno::EACCES => {}
-            errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => remembered = errno,
-            errno => return errno,
+    let found = find_place(command.name(), directories, &mut Text::new(), &mut |path| match run(
+        path, command, argv, env,
+    ) {
+        Errno::ENOENT | Errno::ENOTDIR if remembered == Errno::EACCES => false,
+        errno => {
+            remembered = errno;
+            !matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)
         }
-    }
+    });
+    let _ = found; // The command does not return from where it was found.
     remembered
 }
 
-/// What may stand before a command's word to make it a path: nothing, if there is a slash in it; else each directory.
-fn directories(name: &CStr) -> &'static [&'static [u8]] {
-    match name.to_bytes() {
-        [] => &[],
-        name if name.contains(&b'/') => &[b""],
-        _ => &DIRECTORIES,
-    }
+/// Shows `is_it` the paths at which a command may be, in `path`, until it says that this is the one: the command's own word, if
+/// there is a slash in it; else one in each of the directories, which have colons between them. A directory without a name is
+/// the working directory.
+fn find_place(
+    name: &CStr,
+    directories: &[u8],
+    path: &mut Text,
+    is_it: &mut dyn FnMut(&CStr) -> bool,
+) -> bool {
+    let name = name.to_bytes();
+    let directories = if has(name, b'/') { b"" } else { directories };
+    split(directories, b':').any(|directory| {
+        let slash: &[u8] = if directory.is_empty() { b"" } else { b"/" };
+        !name.is_empty() && is_it(path.join(&[directory, slash, name]))
+    })
 }
 
 /// execve, and once more through the shell if the kernel does not know the format: a script may lack its `#!` line.
@@ -87,13 +97,13 @@ fn run_in_shell(path: &CStr, command: Command, env: Vector) -> Errno {
 }
 
 /// Says why the command did not run, with the status that says whether it was found.
-fn explain(step: &Step, command: Command, errno: Errno) -> Reported {
+fn explain(step: &Step, command: Command, directories: &[u8], errno: Errno) -> Reported {
     const NOT_EXECUTABLE: &[u8] = b"it, or what runs it, is a directory or not executable: see chmod +x";
     const NO_FORMAT: &[u8] =
         b"it is for another kind of machine; or it is a script without #!, and the image has no /bin/sh that runs";
     let name = visible(command.name());
     let hint: &[&[u8]] = match errno {
-        Errno::ENOENT | Errno::ENOTDIR => return explain_not_found(step, name, errno),
+        Errno::ENOENT | Errno::ENOTDIR => return explain_not_found(step, name, directories, errno),
         Errno::EACCES => &[NOT_EXECUTABLE],
         Errno::ENOEXEC => &[NO_FORMAT],
         _ => &[],
@@ -102,10 +112,9 @@ fn explain(step: &Step, command: Command, errno: Errno) -> Reported {
 }
 
 /// Either it is not there; or the file is, and what is not there is what runs it, or what runs that in its turn.
-fn explain_not_found(step: &Step, name: &CStr, errno: Errno) -> Reported {
+fn explain_not_found(step: &Step, name: &CStr, directories: &[u8], errno: Errno) -> Reported {
     let (path, interpreter) = (&mut Text::new(), &mut Text::new());
-    let mut exists = |directory: &&[u8]| sys::stat(path.join(&[directory, name.to_bytes()])).is_ok();
-    if !directories(name).iter().any(&mut exists) {
+    if !find_place(name, directories, path, &mut |path| sys::stat(path).is_ok()) {
         return step.failed(name, errno).with_status(NOT_FOUND);
     }
     let hint: &[&[u8]] = if find_missing(path.as_cstr(), interpreter) {

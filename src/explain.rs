@@ -9,8 +9,8 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::print::Printer;
 use crate::run::{PARENT, SEQUENCE, SHIELD};
 use crate::step::Step;
-use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, Strings};
-use crate::text::decimal;
+use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, Signals, Strings};
+use crate::text::{decimal, split};
 use crate::words;
 
 /// How much is told.
@@ -44,11 +44,17 @@ pub fn start(explain: Explain, colour_is_wanted: bool) {
     let style = match explain {
         Explain::Off => return,
         Explain::Plain => PLAIN,
-        Explain::Full if colour_is_wanted && sys::isatty(STDERR) => COLOURED,
+        Explain::Full if colour_is_wanted && sys::tcgets(STDERR).is_ok() => COLOURED,
         Explain::Full => TIMED,
     };
     STYLE.store(style, Relaxed);
-    sys::observe(&OBSERVER);
+    sys::observe(Some(&OBSERVER));
+}
+
+/// From now on, tells nothing more.
+pub fn fall_silent() {
+    STYLE.store(OFF, Relaxed);
+    sys::observe(None);
 }
 
 /// All steps, as [`STEP`] counts them.
@@ -72,7 +78,7 @@ pub fn child_runs(runs: bool) {
 
 /// A call that blocks, does not return, or returns when much else has been told: it is told when it begins.
 fn is_told_first(call: &Call) -> bool {
-    matches!(call.name(), "clone" | "execve" | "wait4" | "exit_group")
+    split(b"clone execve wait4 ppoll exit_group", b' ').any(|name| name == call.name())
 }
 
 fn before(call: &Call) {
@@ -91,7 +97,7 @@ fn after(call: &Call, result: Result<usize, Errno>) {
     let time = if is_timed { sys::clock_gettime().saturating_sub(BEGUN.load(Relaxed)) } else { 0 };
     let mut line = Line::new();
     if is_told_first(call) {
-        line.put(b"    ").put(call.name().as_bytes());
+        line.put(b"    ").put(call.name());
     } else {
         line.begin();
         line.call(call);
@@ -153,14 +159,21 @@ impl Line {
             self.column = 0;
         }
         let count = COUNT.fetch_add(1, Relaxed) + 1;
-        self.put(if count < 10 { b"  " } else { b" " }).number(count);
+        let indent: &[u8] = if count < 10 {
+            b"  "
+        } else if count < 100 {
+            b" "
+        } else {
+            b""
+        };
+        self.put(indent).number(count);
         let who: &[u8] = if WHO.load(Relaxed) == CHILD_RUNS { b" child" } else { b" parent" };
         self.padded(who, 11).padded(step.name.as_bytes(), 19);
     }
 
     /// `name(arguments)`, as strace(1) writes it.
     fn call(&mut self, call: &Call) {
-        self.put(call.name().as_bytes()).put(b"(");
+        self.put(call.name()).put(b"(");
         for (index, argument) in call.arguments().enumerate() {
             // Lines are of 100 columns; only a path may be long.
             let room = if let Argument::Text(text) = argument { text.count_bytes() + 8 } else { 30 };
@@ -173,24 +186,35 @@ impl Line {
                 Argument::Environment(strings) => {
                     self.put(b"/* ").number(strings.count() as u32).put(b" vars */")
                 }
+                Argument::Signals(set) => self.signals(set),
                 Argument::Register(kind, register) => self.register(kind, register),
             };
         }
         self.put(b")");
     }
 
-    fn register(&mut self, kind: &'static str, register: usize) -> &mut Self {
+    fn register(&mut self, kind: &'static [u8], register: usize) -> &mut Self {
         match kind {
-            "%d" if register == libc::AT_FDCWD as usize => self.put(b"AT_FDCWD"),
-            "%d" => self.number(register as u32),
-            "%o" if register & REGULAR_FILE != 0 => self.in_base(register & !REGULAR_FILE, 8, b"S_IFREG|0"),
-            "%o" => self.in_base(register, 8, b"0"),
-            "%x" => self.in_base(register, 16, b"0x"),
-            _ => match kind.strip_prefix('%') {
-                Some(letter) => self.flags(letter, register),
-                None => self.literal(kind),
-            },
+            b"%d" if register == libc::AT_FDCWD as usize => self.put(b"AT_FDCWD"),
+            b"%d" => self.number(register as u32),
+            b"%o" if register & REGULAR_FILE != 0 => self.digits(register & !REGULAR_FILE, 3, b"S_IFREG|0"),
+            b"%o" => self.digits(register, 3, b"0"),
+            b"%x" => self.digits(register, 4, b"0x"),
+            [b'%', letter] => self.flags(*letter, register as u32),
+            _ => self.literal(kind),
         }
+    }
+
+    /// Without their first three letters, as strace(1) has them.
+    fn signals(&mut self, set: Signals) -> &mut Self {
+        self.put(b"[");
+        let mut separator = &b""[..];
+        for signal in (1..=64).filter(|signal| set.has(*signal)) {
+            let name = name_of(b'S', signal as u32).unwrap_or(b"SIG?");
+            self.put(separator).put(name.get(3..).unwrap_or_default());
+            separator = b" ";
+        }
+        self.put(b"]")
     }
 
     /// The first few of argv.
@@ -204,8 +228,8 @@ impl Line {
     }
 
     /// What stands for itself; `+` is where `|` would separate arguments.
-    fn literal(&mut self, text: &str) -> &mut Self {
-        for byte in text.bytes() {
+    fn literal(&mut self, text: &[u8]) -> &mut Self {
+        for &byte in text {
             self.put(&[if byte == b'+' { b'|' } else { byte }]);
         }
         self
@@ -214,7 +238,7 @@ impl Line {
     /// In quotes. The options of a mount, which can be longer than a line, are broken after a comma.
     fn string(&mut self, string: &CStr) -> &mut Self {
         self.put(b"\"");
-        for (index, part) in string.to_bytes().split(|byte| *byte == b',').enumerate() {
+        for (index, part) in split(string.to_bytes(), b',').enumerate() {
             if index > 0 {
                 self.put(b",");
                 self.break_before(part.len() + 8);
@@ -235,40 +259,45 @@ impl Line {
         is_full
     }
 
-    fn in_base(&mut self, number: usize, base: usize, prefix: &[u8]) -> &mut Self {
+    /// A number in digits of so many bits each.
+    fn digits(&mut self, number: usize, bits: u32, prefix: &[u8]) -> &mut Self {
         self.put(prefix);
-        let mut power = 1;
-        while number / power >= base {
-            power *= base;
+        let mut shift = 0;
+        while number >> shift >> bits > 0 {
+            shift += bits;
         }
-        while power > 0 {
-            let digit = (number / power % base) as u8;
+        loop {
+            let digit = (number >> shift) as u8 & ((1 << bits) - 1);
             self.put(&[digit + if digit < 10 { b'0' } else { b'a' - 10 }]);
-            power /= base;
+            if shift == 0 {
+                return self;
+            }
+            shift -= bits;
         }
-        self
     }
 
-    fn flags(&mut self, letter: &str, register: usize) -> &mut Self {
-        if let Some((_, name)) = names(letter).iter().find(|(bits, _)| *bits == register as u64) {
-            return self.put(name.as_bytes());
+    fn flags(&mut self, letter: u8, flags: u32) -> &mut Self {
+        if let Some(name) = name_of(letter, flags) {
+            return self.put(name);
         }
-        let (mut rest, mut separator) = (register as u64, &b""[..]);
-        for (bits, name) in names(letter).iter().filter(|(bits, _)| register as u64 & bits == *bits) {
-            self.put(separator).put(name.as_bytes());
-            (rest, separator) = (rest & !bits, b"|");
+        let (mut rest, mut separator) = (flags, &b""[..]);
+        for (bits, name) in names(letter) {
+            if flags & bits == bits {
+                self.put(separator).put(name);
+                (rest, separator) = (rest & !bits, b"|");
+            }
         }
-        if rest != 0 || separator.is_empty() { self.put(separator).number(rest as u32) } else { self }
+        if rest != 0 || separator.is_empty() { self.put(separator).number(rest) } else { self }
     }
 
     fn result(&mut self, call: &Call, result: Result<usize, Errno>) {
         self.put(b" = ");
         match result {
-            Ok(address) if call.name() == "mmap" => self.in_base(address, 16, b"0x"),
+            Ok(address) if call.name() == b"mmap" => self.digits(address, 4, b"0x"),
             Ok(value) => self.number(value as u32),
             Err(errno) => {
-                let words = words::describe(errno).unwrap_or("an error without a name");
-                self.colour(b"\x1b[31m").put(b"-1 ").put(words.as_bytes()).colour(b"\x1b[0m")
+                let words = words::describe(errno).unwrap_or(b"an error without a name");
+                self.colour(b"\x1b[31m").put(b"-1 ").put(words).colour(b"\x1b[0m")
             }
         };
     }
@@ -280,18 +309,32 @@ impl Line {
     }
 }
 
+/// What a letter of a template calls a number.
+fn name_of(letter: u8, number: u32) -> Option<&'static [u8]> {
+    names(letter).find(|(known, _)| *known == number).map(|(_, name)| name)
+}
+
 /// The flags that a letter of a template stands for.
-fn names(letter: &str) -> &'static [(u64, &'static str)] {
+fn names(letter: u8) -> impl Iterator<Item = (u32, &'static [u8])> {
     macro_rules! names {
-        ($($name:ident)*) => { &[$((libc::$name as u64, stringify!($name))),*] };
+        ($($name:ident)*) => { (&[$(libc::$name as u32),*], concat!($(stringify!($name), " "),*)) };
     }
-    match letter {
-        "A" => names!(AT_RECURSIVE AT_SYMLINK_NOFOLLOW AT_REMOVEDIR AT_EMPTY_PATH),
-        "C" => names!(CLONE_VM CLONE_VFORK CLONE_NEWNS CLONE_NEWPID SIGCHLD),
-        "M" => names!(MS_NOSUID MS_NODEV MS_NOEXEC MS_REC MS_PRIVATE MS_SHARED MS_RELATIME),
-        "O" => names!(O_RDWR O_CREAT O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
-        "S" => names!(SIGINT SIGQUIT SIGCHLD),
-        "U" => names!(MNT_DETACH),
-        _ => &[],
-    }
+    let (numbers, names): (&[u32], &str) = match letter {
+        b'A' => names!(AT_RECURSIVE AT_SYMLINK_NOFOLLOW AT_REMOVEDIR AT_EMPTY_PATH),
+        b'C' => names!(CLONE_VM CLONE_VFORK CLONE_NEWNS CLONE_NEWUTS CLONE_NEWPID SIGCHLD),
+        b'L' => names!(RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_RSS RLIMIT_NPROC
+            RLIMIT_NOFILE RLIMIT_MEMLOCK RLIMIT_LOCKS RLIMIT_SIGPENDING RLIMIT_MSGQUEUE RLIMIT_NICE
+            RLIMIT_RTPRIO RLIMIT_RTTIME),
+        b'M' => {
+            names!(MS_RDONLY MS_NOSUID MS_NODEV MS_NOEXEC MS_BIND MS_REC MS_PRIVATE MS_SHARED MS_RELATIME)
+        }
+        b'O' => names!(O_WRONLY O_RDWR O_CREAT O_EXCL O_NOCTTY O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
+        b'R' => names!(O_RDONLY O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
+        b'S' => {
+            names!(SIGHUP SIGINT SIGQUIT SIGUSR1 SIGUSR2 SIGTERM SIGSTOP SIGTSTP SIGCONT SIGWINCH SIGCHLD SIGKILL)
+        }
+        b'U' => names!(MNT_DETACH),
+        _ => (&[], ""),
+    };
+    numbers.iter().copied().zip(split(names.as_bytes(), b' '))
 }

@@ -28,12 +28,21 @@ pub mod spec;
 pub mod run;
 pub mod state;
 
+pub mod environment;
 pub mod exec;
 pub mod explain;
+pub mod init;
 pub mod interpreter;
+pub mod limits;
+pub mod names;
 pub mod rootfs;
 pub mod supervise;
+pub mod terminal;
+pub mod user;
+pub mod volume;
+pub mod workdir;
 
+pub mod file;
 pub mod print;
 pub mod step;
 pub mod text;
@@ -43,11 +52,12 @@ use sys::Process;
 
 /// The program: from the initial stack to the exit status.
 pub fn main(process: &Process) -> u8 {
-    let outcome = cli::parse(process).and_then(|request| match request {
-        cli::Request::Help => cli::print_help(),
-        cli::Request::Version => cli::print_version(),
-        cli::Request::Steps => cli::print_steps(),
-        cli::Request::Run(spec) => run::run(&spec),
-    });
+    let outcome = match &cli::parse(process) {
+        Ok(cli::Request::Help) => cli::print_help(),
+        Ok(cli::Request::Version) => cli::print_version(),
+        Ok(cli::Request::Steps) => cli::print_steps(),
+        Ok(cli::Request::Run(spec)) => run::run(spec),
+        Err(reported) => Err(*reported),
+    };
     outcome.unwrap_or_else(|reported| reported.status())
 }

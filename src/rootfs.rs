@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_ulong};
 
+use crate::names;
 use crate::run::{Scene, is_left_out};
 use crate::spec::Spec;
 use crate::step::{Reported, Step};
@@ -28,10 +29,12 @@ pub fn shield(step: &Step, is_shared: bool) -> Result<(), Reported> {
     if is_shared { shared().map_err(|errno| step.failed(c"/", errno)) } else { Ok(()) }
 }
 
-/// shield, after a failure: the overlay has leaked into the supervisor's mount namespace, and would keep `merged` in use.
+/// shield, after a failure: what the child mounted has leaked into the supervisor's mount namespace, and would keep directories in use.
 pub fn take_off_leaked(spec: &Spec) {
     // Where it has not leaked, there is nothing to take off.
-    let _ = sys::umount2(spec.container_path(&mut Text::new(), b"/merged"), libc::MNT_DETACH);
+    let text = &mut Text::new();
+    let place = if spec.is_temporary { spec.state_path(text) } else { spec.container_path(text, b"/merged") };
+    let _ = sys::umount2(place, libc::MNT_DETACH);
 }
 
 /// shield, in the child: whatever of the host can be seen from here on, can only be looked at.
@@ -48,7 +51,7 @@ pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     const TOO_LONG: &[u8] =
         b"CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter ones";
     let (text, layers) = (&mut Text::new(), &mut Text::new());
-    join_layers(layers, scene.spec, text);
+    join_layers(layers, scene.spec, scene.has_names, text);
     let merged = scene.spec.container_path(text, b"/merged");
     if layers.is_too_long() {
         return Err(step.failed_with(merged, Errno::ENAMETOOLONG, &[TOO_LONG]));
@@ -62,14 +65,18 @@ pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
 }
 
 /// `lowerdir=…,upperdir=…,workdir=…`
-fn join_layers(layers: &mut Text, spec: &Spec, text: &mut Text) {
+fn join_layers(layers: &mut Text, spec: &Spec, has_names: bool, text: &mut Text) {
     layers.push(b"lowerdir=");
+    if has_names {
+        push_escaped(layers, spec.container_path(text, names::LAYER));
+        layers.push(b":");
+    }
     push_escaped(layers, spec.image_path(text));
     layers.push(b",upperdir=");
     push_escaped(layers, spec.container_path(text, b"/upper"));
     layers.push(b",workdir=");
     push_escaped(layers, spec.container_path(text, b"/work"));
-    if !spec.is_durable() {
+    if spec.is_volatile() {
         layers.push(b",volatile");
     }
 }
@@ -99,7 +106,7 @@ fn missing_part(step: &Step, spec: &Spec, merged: &CStr) -> Reported {
     const HINT: &[u8] =
         b"it was there once: make it again, or remove all of the container's directory to begin anew";
     let text = &mut Text::new();
-    for name in [&b"/upper"[..], b"/work", b"/merged"] {
+    for name in &[&b"/upper"[..], b"/work", b"/merged"] {
         let path = spec.container_path(text, name);
         if sys::lstat(path).is_err() {
             return step.failed_with(path, Errno::ENOENT, &[HINT]);
@@ -233,7 +240,7 @@ const LINKS: [(&CStr, &CStr); 4] = [
 
 /// dev, outside: takes hold of the host's devices, each as a mount that is attached nowhere.
 pub fn open_devices(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    for (slot, path) in scene.devices.iter_mut().zip(DEVICES) {
+    for (slot, path) in scene.devices.iter_mut().zip(&DEVICES) {
         *slot = Some(sys::open_tree_clone(path).map_err(|errno| step.failed(path, errno))?);
     }
     Ok(())
@@ -242,7 +249,7 @@ pub fn open_devices(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
 /// dev, inside: a small file system in memory in place of the image's /dev, and the devices attached in it.
 pub fn dev(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     mount_at(step, c"/dev", c"tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, c"mode=755,size=64k")?;
-    for (device, path) in scene.devices.iter().flatten().zip(DEVICES) {
+    for (device, path) in scene.devices.iter().flatten().zip(&DEVICES) {
         let attach = || sys::mknod_file(path, 0o666).and_then(|()| sys::move_mount(device.borrow(), path));
         attach().map_err(|errno| step.failed(path, errno))?;
     }
@@ -250,7 +257,7 @@ pub fn dev(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     sys::mount_setattr_rdonly(c"/dev")
         .and_then(|()| sys::mount_setattr_writable(c"/dev"))
         .map_err(|errno| step.failed(c"/dev", errno))?;
-    for (target, path) in LINKS {
+    for (target, path) in &LINKS {
         sys::symlink(target, path).map_err(|errno| step.failed(path, errno))?;
     }
     Ok(())

@@ -3,30 +3,49 @@
 //! ```text
 //! parent                                    child
 //!   parse    argv -> Spec                     private  nothing mounted here shows outside
-//!   image    look at images/IMAGE             overlay  a writable view of the image
-//!   state    make, check, lock the directory  pivot    that view becomes the root
-//!   stack    mmap, guard page                 detach   the host's tree goes
-//!   clone    CLONE_NEWNS|CLONE_NEWPID         proc     the processes of this container
+//!   image    look at images/IMAGE             volume   what the host lends, if -v asks
+//!   envfile  the files of --env-file          memory   with --rm: a place that goes by itself
+//!   state    make, check, lock the directory  names    host name, /etc/hosts, /etc/resolv.conf
+//!   stack    mmap, guard page                 overlay  a writable view of the image
+//!   signals  those for the command wait       pivot    that view becomes the root
+//!   link     for what the child sends         detach   the host's tree goes
+//!   clone    new namespaces                   proc     the processes of this container
 //!   wait     until the child has ended        dev      six devices, four links
+//!                                             tty      a terminal of its own
+//!                                             attach   volumes go to their places, if any
+//!                                             workdir  where the command begins, if -w asks
+//!                                             user     who it will be, if -u asks
+//!                                             seal     with --read-only: the root
+//!                                             init     with --init: a PID 1 that is not the command
+//!                                             session  the command's own, and its terminal
+//!                                             limits   what it may use, if --ulimit asks
+//!                                             become   that user, who may do none of the above
 //!                                             exec     execve along PATH
 //! ```
 
+use core::ffi::c_int;
 use core::mem::{self, ManuallyDrop};
 
+use crate::environment::Files;
 use crate::spec::Spec;
 use crate::state::State;
-use crate::step::{Action, Reported, Step};
-use crate::sys::{self, Errno, OwnedFd, Pid, Stack};
+use crate::step::{Action, Reported, Step, When};
+use crate::supervise::{Charge, Inbox};
+use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, Signals, Stack};
+use crate::terminal::Terminal;
 use crate::text::Text;
-use crate::{exec, explain, rootfs, supervise};
+use crate::user::{self, Identity};
+use crate::{exec, explain, init, limits, names, rootfs, state, supervise, terminal, volume, workdir};
+
+pub use crate::step::FAILED;
 
 /// A step of the parent. Each hands a value on to the next, so they are calls in [`run`] and not functions in a table.
 const fn parent(name: &'static str, calls: &'static str, chapter: &'static str, why: &'static str) -> Step {
-    Step { name, calls, chapter, why, bare: true, outside: None, inside: None }
+    Step { name, calls, chapter, why, when: When::Always, outside: None, inside: None }
 }
 
 /// The parent's column.
-pub static PARENT: [Step; 6] = [
+pub static PARENT: [Step; 9] = [
     parent(
         "parse",
         "",
@@ -40,6 +59,12 @@ pub static PARENT: [Step; 6] = [
         "A missing image is the commonest mistake, and the cheapest to find.",
     ),
     parent(
+        "envfile",
+        "statx openat mmap pread64 close",
+        "14-command.md",
+        "Files of the host that say something of the command are read before anything is made.",
+    ),
+    parent(
         "state",
         "statx mkdirat openat fcntl fchmodat write",
         "13-state.md",
@@ -51,6 +76,24 @@ pub static PARENT: [Step; 6] = [
         "03-stack.md",
         "The child shares the parent's memory until its execve, so it needs a stack of its own.",
     ),
+    Step {
+        when: When::Default,
+        ..parent(
+            "signals",
+            "openat pread64 close rt_sigprocmask signalfd4",
+            "18-signals.md",
+            "Signals for the command come to the supervisor: from here on they wait until it passes them on.",
+        )
+    },
+    Step {
+        when: When::Asked(has_link),
+        ..parent(
+            "link",
+            "socketpair close",
+            "17-terminal.md",
+            "What the child opens inside, the supervisor can get only if the child sends it.",
+        )
+    },
     parent(
         "clone",
         "set_tid_address rt_sigaction clone prctl munmap",
@@ -59,7 +102,7 @@ pub static PARENT: [Step; 6] = [
     ),
     parent(
         "wait",
-        "unlinkat rt_sigaction madvise wait4 exit_group",
+        "recvmsg unlinkat rt_sigaction ioctl ppoll read write kill wait4 exit_group",
         "11-wait.md",
         "Somebody must take the command's exit status, and pass it on.",
     ),
@@ -68,23 +111,53 @@ pub static PARENT: [Step; 6] = [
 /// Their names, for the code below.
 pub static PARSE: &Step = &PARENT[0];
 static IMAGE: &Step = &PARENT[1];
-static STATE: &Step = &PARENT[2];
-static STACK: &Step = &PARENT[3];
-static CLONE: &Step = &PARENT[4];
-static WAIT: &Step = &PARENT[5];
+static ENVFILE: &Step = &PARENT[2];
+static STATE: &Step = &PARENT[3];
+static STACK: &Step = &PARENT[4];
+static SIGNALS: &Step = &PARENT[5];
+static LINK: &Step = &PARENT[6];
+static CLONE: &Step = &PARENT[7];
+static WAIT: &Step = &PARENT[8];
 
 /// The child's column. Each step acts on the world and hands nothing on, so here the table is the program.
 ///
 /// All `outside` parts run first, in this order, then all `inside` parts: what comes from the host is opened while the
 /// host is in sight, and what touches paths of the image waits until these can lead nowhere else.
-pub static SEQUENCE: [Step; 7] = [
+pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "private",
         calls: "mount",
         chapter: "05-private.md",
         why: "A new mount namespace shares mount events with the old one: a mount here would show there.",
-        bare: true,
+        when: When::Always,
         outside: Some(rootfs::private),
+        inside: None,
+    },
+    Step {
+        name: "volume",
+        calls: "open_tree",
+        chapter: "15-files.md",
+        why: "What the host lends is taken hold of while it is in sight, before the overlay is in it.",
+        when: When::Asked(|spec| spec.has("--volume")),
+        outside: Some(volume::open),
+        inside: None,
+    },
+    Step {
+        name: "memory",
+        calls: "mount mkdirat fchmodat",
+        chapter: "15-files.md",
+        why: "What nobody wants to keep is put where it goes by itself, whatever ends the container.",
+        when: When::Asked(|spec| spec.is_temporary),
+        outside: Some(state::in_memory),
+        inside: None,
+    },
+    Step {
+        name: "names",
+        calls: "sethostname statx openat pread64 mkdirat fchmodat write close unlinkat",
+        chapter: "16-names.md",
+        why: "Programs ask who they are and where others are, and the image cannot know.",
+        when: When::Default,
+        outside: Some(names::names),
         inside: None,
     },
     Step {
@@ -92,7 +165,7 @@ pub static SEQUENCE: [Step; 7] = [
         calls: "mount unlinkat",
         chapter: "06-overlay.md",
         why: "The container must be able to write, and the image must not change: writes go above it.",
-        bare: true,
+        when: When::Always,
         outside: Some(rootfs::overlay),
         inside: None,
     },
@@ -101,7 +174,7 @@ pub static SEQUENCE: [Step; 7] = [
         calls: "chdir pivot_root",
         chapter: "07-pivot-root.md",
         why: "The overlay becomes the root of this mount namespace, so that every path begins in it.",
-        bare: true,
+        when: When::Always,
         outside: None,
         inside: Some(rootfs::pivot),
     },
@@ -110,7 +183,7 @@ pub static SEQUENCE: [Step; 7] = [
         calls: "umount2",
         chapter: "08-detach.md",
         why: "The host's tree is still there, on top of the new root: once it is off, no path leads to it.",
-        bare: true,
+        when: When::Always,
         outside: None,
         inside: Some(rootfs::detach),
     },
@@ -119,7 +192,7 @@ pub static SEQUENCE: [Step; 7] = [
         calls: "mount mkdirat",
         chapter: "09-proc-dev.md",
         why: "/proc shows the PID namespace of whoever mounted it, and ps reads /proc.",
-        bare: true,
+        when: When::Always,
         outside: None,
         inside: Some(rootfs::proc),
     },
@@ -128,16 +201,97 @@ pub static SEQUENCE: [Step; 7] = [
         calls: "open_tree mount mkdirat mknodat move_mount mount_setattr symlinkat",
         chapter: "12-dev.md",
         why: "Programs expect a few devices, and an image must not choose them: they are the host's own.",
-        bare: false,
+        when: When::Default,
         outside: Some(rootfs::open_devices),
         inside: Some(rootfs::dev),
+    },
+    Step {
+        name: "tty",
+        calls: "mkdirat mount symlinkat openat ioctl mknodat sendmsg seccomp",
+        chapter: "17-terminal.md",
+        why: "Terminals of its own, and one for the command: the caller's is not for anybody inside to type into.",
+        when: When::Default,
+        outside: None,
+        inside: Some(terminal::terminal),
+    },
+    Step {
+        name: "attach",
+        calls: "statx openat2 mkdirat fchmodat mknodat move_mount mount_setattr mount",
+        chapter: "15-files.md",
+        why: "Every path ends in the container now, so that nothing can be put anywhere else.",
+        when: When::Asked(volume::is_asked),
+        outside: None,
+        inside: Some(volume::attach),
+    },
+    Step {
+        name: "workdir",
+        calls: "chdir mkdirat fchmodat",
+        chapter: "14-command.md",
+        why: "The command begins in a directory of the user's choice, which root makes and may enter.",
+        when: When::Asked(|spec| spec.workdir.is_some()),
+        outside: None,
+        inside: Some(workdir::workdir),
+    },
+    Step {
+        name: "user",
+        calls: "statx openat pread64 close",
+        chapter: "14-command.md",
+        why: "A name is a number of the container's own list, which is read while files can be opened.",
+        when: When::Asked(|spec| spec.user.is_some()),
+        outside: None,
+        inside: Some(user::user),
+    },
+    Step {
+        name: "seal",
+        calls: "mount_setattr",
+        chapter: "15-files.md",
+        why: "All places are made, so nothing more has to be written to the root.",
+        when: When::Asked(|spec| spec.read_only),
+        outside: None,
+        inside: Some(volume::seal),
+    },
+    Step {
+        name: "init",
+        calls: "mmap mprotect clone sendmsg close_range signalfd4 read kill wait4",
+        chapter: "19-init.md",
+        why: "PID 1 gets the orphans of all, and most commands do not know: here it is this program.",
+        when: When::Asked(|spec| spec.init),
+        outside: None,
+        inside: Some(init::init),
+    },
+    Step {
+        name: "session",
+        calls: "setsid ioctl dup3 rt_sigaction rt_sigprocmask",
+        chapter: "17-terminal.md",
+        why: "The command leads a session with its own terminal, and signals act on it as on any process.",
+        when: When::Default,
+        outside: None,
+        inside: Some(session),
+    },
+    Step {
+        name: "limits",
+        calls: "prlimit64",
+        chapter: "14-command.md",
+        why: "Limits come after what they would limit, and while this is still root, who may raise them.",
+        when: When::Asked(|spec| spec.has("--ulimit")),
+        outside: None,
+        inside: Some(limits::limits),
+    },
+    Step {
+        name: "become",
+        calls: "setgroups setgid setuid prctl",
+        chapter: "14-command.md",
+        why: "From here on this is the user, who may do none of the above.",
+        when: When::Asked(|spec| spec.user.is_some()),
+        outside: None,
+        inside: Some(user::become_user),
     },
     Step {
         name: "exec",
         calls: "close_range execve",
         chapter: "10-exec.md",
         why: "This process has done its work, and becomes the command.",
-        bare: true,
+        when: When::Always,
         outside: None,
         inside: Some(exec::exec),
     },
@@ -166,20 +320,37 @@ pub struct Scene<'a> {
     pub spec: &'a Spec<'a>,
     /// Its directory on the host.
     pub state: &'a State<'a>,
+    /// The way to the supervisor, if something is to be sent there.
+    pub link: Option<BorrowedFd<'a>>,
+    /// Whether the command gets a terminal of its own, and what it sees of it.
+    pub has_terminal: bool,
+    /// See has_terminal: its end of the terminal.
+    pub slave: Option<OwnedFd>,
+    /// The signals that the caller had ignored.
+    pub ignored: Signals,
+    /// The files of `--env-file`.
+    pub files: &'a Files,
+    /// Who the command will be, once that is known.
+    pub identity: Option<Identity>,
     /// The host's devices, on their way across `pivot`.
     pub devices: [Option<OwnedFd>; rootfs::DEVICES.len()],
+    /// What the host lends, on its way likewise.
+    pub volumes: [Option<OwnedFd>; volume::MOST],
+    /// Whether the overlay has the layer of `names`.
+    pub has_names: bool,
 }
 
 /// The size in bytes of the child's stack: a few paths and messages, and a page for each of them in a debug build too.
-const STACK_SIZE: usize = 256 * 1024;
+pub const STACK_SIZE: usize = 256 * 1024;
 
 /// The parent: from the spec to the exit status.
 pub fn run(spec: &Spec) -> Result<u8, Reported> {
     explain::start(spec.explain, spec.colour);
     announce(spec);
     find_image(begin(IMAGE), spec)?;
+    let files = Files::read(begin(ENVFILE), spec)?;
     let state = State::prepare(begin(STATE), spec)?;
-    match contain(spec, &state) {
+    match contain(spec, &state, files) {
         Ok(status) => {
             mem::forget(state); // The kernel frees the lock when this process ends, which is next.
             Ok(status)
@@ -208,41 +379,98 @@ fn begin(step: &'static Step) -> &'static Step {
     step
 }
 
-fn contain(spec: &Spec, state: &State) -> Result<u8, Reported> {
+fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
     let mut setup = Ok(());
     if HIDING.iter().any(|name| is_left_out(spec, name)) {
         rootfs::shield(begin(&SHIELD), is_left_out(spec, "private"))?;
     }
     let step = begin(STACK);
     let stack = Stack::map(STACK_SIZE).map_err(|errno| step.failed(c"", errno))?;
-    let child = start(begin(CLONE), spec.owner, stack, || {
+    let inbox = if spec.bare { None } else { Some(Inbox::open(begin(SIGNALS))?) };
+    let has_terminal = terminal::is_wanted(spec);
+    let link = if has_terminal || spec.init { Some(open_link(begin(LINK))?) } else { None };
+    let (near, far) = link.map_or((None, None), |(near, far)| (Some(near), Some(far)));
+    let child = start(begin(CLONE), spec, stack, || {
         explain::child_runs(true);
-        // Not dropped: close_range closes the devices with everything else, and what it leaves ends with the process.
-        let mut scene = ManuallyDrop::new(Scene { spec, state, devices: Default::default() });
+        // Not dropped: close_range closes the descriptors with everything else, and what it leaves ends with the process.
+        let mut scene = ManuallyDrop::new(Scene {
+            spec,
+            state,
+            files: &files,
+            identity: None,
+            link: far.as_ref().map(OwnedFd::borrow),
+            has_terminal,
+            slave: None,
+            ignored: inbox.as_ref().map_or(Signals::NONE, |inbox| inbox.ignored),
+            devices: Default::default(),
+            volumes: Default::default(),
+            has_names: false,
+        });
         setup = enter(&mut scene);
         setup.map_or_else(Reported::status, |()| 0)
     })?;
+    drop(files); // The command has them: the supervisor stays small.
     let step = begin(WAIT);
-    if !spec.is_durable() {
+    drop(far); // Nothing more comes through the link once the child has closed its end too.
+    let master = receive(step, near.as_ref(), has_terminal)?;
+    let is_up = !spec.init || receive(step, near.as_ref(), true)?.is_some();
+    if spec.is_volatile() {
         state.unmark();
     }
-    let status = supervise::wait(step, child)?;
+    let status = match inbox {
+        None => supervise::wait(step, child)?,
+        Some(inbox) => {
+            let is_deaf = !spec.init && !spec.host_pids;
+            let charge = &mut Charge { pid: child, is_deaf, killed_by: None };
+            supervise::attend(step, &inbox, charge, &mut master.flatten().map(Terminal::new))?
+        }
+    };
     // The child wrote this, if it could not become the command: until then, the memory was shared.
-    setup.map(|()| status)
+    setup?;
+    if is_up { Ok(status) } else { Err(Reported::from_status(status)) }
+}
+
+/// Whether the child has something to send.
+fn has_link(spec: &Spec) -> bool {
+    spec.init || terminal::is_wanted(spec)
+}
+
+/// Two ends, of which neither takes the place of stdin, stdout or stderr.
+fn open_link(step: &Step) -> Result<(OwnedFd, OwnedFd), Reported> {
+    sys::socketpair().map_err(|errno| step.failed(c"", errno))
+}
+
+/// What the child sends, if it is expected to; None if it ended before.
+fn receive(
+    step: &Step,
+    near: Option<&OwnedFd>,
+    is_expected: bool,
+) -> Result<Option<Option<OwnedFd>>, Reported> {
+    match near.filter(|_| is_expected) {
+        Some(near) => sys::recvmsg(near.borrow()).map_err(|errno| step.failed(c"", errno)),
+        None => Ok(None),
+    }
 }
 
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.
-fn start(step: &Step, owner: u32, mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
+fn start(step: &Step, spec: &Spec, mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
     supervise::expect_a_child(step)?;
-    let started = sys::clone(libc::CLONE_NEWNS | libc::CLONE_NEWPID, &mut stack, child);
+    // A PID 1 that does not become another program keeps its memory: then the two cannot share it.
+    let started = if spec.init {
+        sys::fork(namespaces(spec), &mut stack, child)
+    } else {
+        sys::clone(namespaces(spec), &mut stack, child)
+    };
     explain::child_runs(false);
     explain::begin(step);
     started.map_err(|errno| {
         let hint: &[&[u8]] = match errno {
-            Errno::EPERM if owner == 0 => &[b"root lacks CAP_SYS_ADMIN here: is this inside a container?"],
+            Errno::EPERM if spec.owner == 0 => {
+                &[b"root lacks CAP_SYS_ADMIN here: is this inside a container?"]
+            }
             Errno::EPERM => &[b"new namespaces need root: try sudo"],
             Errno::ENOSPC => {
-                &[b"too many namespaces: see /proc/sys/user/max_pid_namespaces and max_mnt_namespaces"]
+                &[b"too many namespaces: see /proc/sys/user/max_pid_namespaces, max_mnt_namespaces and max_uts_namespaces"]
             }
             Errno::EAGAIN => &[b"too many processes: see ulimit -u and the pids cgroup"],
             _ => &[],
@@ -251,20 +479,42 @@ fn start(step: &Step, owner: u32, mut stack: Stack, child: impl FnOnce() -> u8) 
     })
 }
 
+/// What the child has of its own.
+fn namespaces(spec: &Spec) -> c_int {
+    let pids = if spec.host_pids { 0 } else { libc::CLONE_NEWPID };
+    let names = if spec.bare { 0 } else { libc::CLONE_NEWUTS };
+    libc::CLONE_NEWNS | pids | names
+}
+
 /// The child: every step in its order. The last one does not return, unless it fails.
 fn enter(scene: &mut Scene) -> Result<(), Reported> {
     supervise::die_with_the_supervisor(CLONE)?;
-    run_parts(scene, |step| step.outside)?;
+    run_parts(scene, &SEQUENCE, |step| step.outside)?;
     if ["overlay", "pivot", "detach"].iter().any(|name| is_left_out(scene.spec, name)) {
         rootfs::look_only(begin(&SHIELD))?;
     }
-    run_parts(scene, |step| step.inside)
+    run_parts(scene, &SEQUENCE, |step| step.inside)
 }
 
-fn run_parts(scene: &mut Scene, part: fn(&Step) -> Option<Action>) -> Result<(), Reported> {
-    let (bare, skipped) = (scene.spec.bare, scene.spec.skipped);
-    for (index, step) in SEQUENCE.iter().enumerate() {
-        let is_left_out = bare && !step.bare || skipped.has(index);
+/// What comes after `init`, in the process that it has started.
+pub fn finish(scene: &mut Scene) -> Result<(), Reported> {
+    let first = SEQUENCE.iter().position(|step| step.name == "init").map_or(0, |index| index + 1);
+    run_parts(scene, SEQUENCE.get(first..).unwrap_or_default(), |step| step.inside)
+}
+
+/// session: a session of the command's own, and signals as any process has them.
+fn session(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+    terminal::lead_session(step, scene)?;
+    supervise::reset_signals(step, scene.ignored)
+}
+
+fn run_parts(
+    scene: &mut Scene,
+    steps: &'static [Step],
+    part: fn(&Step) -> Option<Action>,
+) -> Result<(), Reported> {
+    for step in steps {
+        let is_left_out = !step.when.holds(scene.spec) || is_left_out(scene.spec, step.name);
         if let Some(action) = part(step).filter(|_| !is_left_out) {
             action(begin(step), scene)?;
         }

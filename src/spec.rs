@@ -2,9 +2,10 @@
 
 use core::ffi::CStr;
 
+use crate::cli;
 use crate::explain::Explain;
 use crate::sys::{Vector, Word};
-use crate::text::{Text, decimal};
+use crate::text::{Text, decimal, has};
 
 /// All that the run sequence needs to know.
 pub struct Spec<'a> {
@@ -20,8 +21,26 @@ pub struct Spec<'a> {
     pub owner: u32,
     /// What runs inside.
     pub command: Command<'a>,
-    /// `TERM=…` as the caller has it, if it has.
-    pub term: Option<Word<'a>>,
+    /// The words of the command line, for options that can be given more than once: see [`crate::cli::values`].
+    pub options: cli::Words,
+    /// The caller's environment, with its NULL: `TERM`, and what `--env NAME` takes from it.
+    pub env: cli::Words,
+    /// `--workdir`: where the command begins.
+    pub workdir: Option<&'a CStr>,
+    /// `--user`: who it is, as the user wrote it.
+    pub user: Option<&'a CStr>,
+    /// `--hostname`, or the ID.
+    pub hostname: &'a CStr,
+    /// `--read-only`: nothing can be written but in volumes.
+    pub read_only: bool,
+    /// `--rm`: the container's files are in memory, and go with it.
+    pub is_temporary: bool,
+    /// `--pid host`: the command sees the host's processes.
+    pub host_pids: bool,
+    /// `--init`: PID 1 is not the command but its keeper.
+    pub init: bool,
+    /// `-t` or `-T`: whether the command gets a terminal of its own; None: if it runs in one.
+    pub terminal: Option<bool>,
     /// `--bare`: the least that makes a container, and no more.
     pub bare: bool,
     /// `--skip`: the steps of the child that are left out.
@@ -67,23 +86,29 @@ impl Spec<'_> {
         }
     }
 
-    /// Whether what the container writes is to survive a crash of the machine. Nobody can expect that of /tmp; a directory of
-    /// the user's own choice may have been chosen for it.
-    pub const fn is_durable(&self) -> bool {
-        self.state.is_some()
+    /// Whether what the container writes need not survive a crash of the machine. Nobody can expect that of /tmp; a directory of
+    /// the user's own choice may have been chosen for it. Of what is in memory there is nothing to be written to a disk.
+    pub const fn is_volatile(&self) -> bool {
+        self.state.is_none() && !self.is_temporary
+    }
+
+    /// Whether an option that can be given more than once is there.
+    pub fn has(&self, long: &str) -> bool {
+        cli::values(self.options, long).next().is_some()
     }
 
     /// The directory of this container, and what is in it: `container_path(text, b"/upper")`.
     pub fn container_path<'t>(&self, text: &'t mut Text, name: &[u8]) -> &'t CStr {
         self.state_path(text);
-        for part in [b"/", self.id.as_bytes(), name] {
+        for part in &[b"/", self.id.as_bytes(), name] {
             text.push(part);
         }
         text.as_cstr()
     }
 }
 
-fn without_trailing_slashes(path: &[u8]) -> &[u8] {
+/// `/a/b/` is `/a/b`; `/` stays.
+pub fn without_trailing_slashes(path: &[u8]) -> &[u8] {
     match path {
         [rest @ .., b'/'] if !rest.is_empty() => without_trailing_slashes(rest),
         path => path,
@@ -101,8 +126,13 @@ impl<'a> Name<'a> {
     pub fn new(word: &'a CStr) -> Option<Self> {
         let bytes = word.to_bytes();
         let begins_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric);
-        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || has(b"_.-", *byte);
         (begins_well && bytes.len() <= 64 && bytes.iter().all(is_allowed)).then_some(Self(word))
+    }
+
+    /// The name, for the kernel.
+    pub const fn as_cstr(self) -> &'a CStr {
+        self.0
     }
 
     /// The name, without its NUL.

@@ -5,21 +5,25 @@
 //! └── ID
 //!     ├── lock            locked by the supervisor while the container runs; holds a line once the rest is whole
 //!     ├── upper           what the container wrote
+//!     ├── names           /etc/hosts and its like, between `upper` and the image; made by the step `names`
 //!     ├── work            overlayfs's own
 //!     └── merged          where the overlay is mounted, in the container's mount namespace alone
 //! ```
 
 use core::ffi::CStr;
 
+use crate::run::Scene;
 use crate::spec::Spec;
 use crate::step::{Reported, Step};
 use crate::sys::{self, Errno, FileStatus, OwnedFd, Pid};
 use crate::text::{Text, decimal};
+use crate::{names, volume};
 
 /// The directory of one container. Holding one proves that it is whole, that it is the owner's, and that it is locked.
 pub struct State<'a> {
     spec: &'a Spec<'a>,
-    lock: OwnedFd,
+    /// None with `--rm`: what is in memory is this run's alone, and needs none.
+    lock: Option<OwnedFd>,
     made: Made,
 }
 
@@ -57,44 +61,40 @@ impl<'a> State<'a> {
         let base = spec.state_path(text);
         let is_new = make_or_check(step, base, spec.owner)?;
         made.base |= is_new.ok_or_else(|| step.failed(base, Errno::ENOENT))?;
+        if spec.is_temporary {
+            return Ok(Some(Self { spec, lock: None, made: *made }));
+        }
         match lock(step, spec, text, made)? {
-            Some(lock) => Self { spec, lock, made: *made }.complete(step, text),
+            Some(lock) => Self::complete(step, spec, lock, made, text),
             None => Ok(None),
         }
     }
 
     /// With the lock held: makes the rest, unless an earlier run has made it whole and said so in the lock file.
-    fn complete(mut self, step: &Step, text: &mut Text) -> Result<Option<Self>, Reported> {
-        let completed = match sys::fstat(self.lock.borrow()) {
+    fn complete(
+        step: &Step,
+        spec: &'a Spec,
+        lock: OwnedFd,
+        made: &mut Made,
+        text: &mut Text,
+    ) -> Result<Option<Self>, Reported> {
+        let completed = match sys::fstat(lock.borrow()) {
             Ok(lock) if lock.nlink == 0 => return Ok(None),
             Ok(lock) if lock.size > 0 => Ok(()),
             Ok(_) => {
-                self.made.dir = true;
-                self.make_parts(step, text)
+                made.dir = true;
+                make_parts(step, spec, text).and_then(|()| say_whole(step, spec, &lock, text))
             }
-            Err(errno) => Err(step.failed(self.spec.container_path(text, b"/lock"), errno)),
+            Err(errno) => Err(step.failed(spec.container_path(text, b"/lock"), errno)),
         };
+        let state = Self { spec, lock: Some(lock), made: *made };
         match completed {
-            Ok(()) => Ok(Some(self)),
+            Ok(()) => Ok(Some(state)),
             Err(reported) => {
-                self.discard();
+                state.discard();
                 Err(reported)
             }
         }
-    }
-
-    fn make_parts(&self, step: &Step, text: &mut Text) -> Result<(), Reported> {
-        for (name, mode) in [(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)] {
-            let path = self.spec.container_path(text, name);
-            let made = match sys::mkdirat(path, mode) {
-                Err(Errno::EEXIST) => Ok(()),
-                // Whatever the umask is: the mode of `upper` is the mode of the container's root.
-                made => made.and_then(|()| sys::fchmodat(path, mode)),
-            };
-            made.map_err(|errno| step.failed(path, errno))?;
-        }
-        let said = sys::write(self.lock.borrow(), b"upper, work and merged are whole\n");
-        said.map(drop).map_err(|errno| step.failed(self.spec.container_path(text, b"/lock"), errno))
     }
 
     /// Takes away the mark by which an overlay mounted `volatile` shows that its writes were never synced, and says whether
@@ -115,10 +115,28 @@ impl<'a> State<'a> {
     #[inline(never)]
     pub fn discard(self) {
         // An overlay makes work/work, and work/index where its index is on; steps make /proc and /dev where the image has none.
-        const PARTS: [&[u8]; 7] =
-            [b"/upper/proc", b"/upper/dev", b"/upper", b"/merged", b"/work/work", b"/work/index", b"/work"];
+        const PARTS: [&[u8]; 9] = [
+            b"/upper/proc",
+            b"/upper/dev",
+            b"/upper",
+            b"/merged",
+            b"/work/work",
+            b"/work/index",
+            b"/work",
+            names::DIRECTORY,
+            names::LAYER,
+        ];
         let Self { spec, lock, made } = self;
         let text = &mut Text::new();
+        if lock.is_none() {
+            return remove_empty(spec, &made);
+        }
+        if made.dir {
+            volume::take_back(spec);
+            for file in names::FILES {
+                let _ = sys::unlink(spec.container_path(text, file)); // It may not have come so far.
+            }
+        }
         let mut holds_something =
             |name: &&[u8]| sys::rmdir(spec.container_path(text, name)) == Err(Errno::ENOTEMPTY);
         if !made.dir || PARTS.iter().any(&mut holds_something) {
@@ -131,6 +149,36 @@ impl<'a> State<'a> {
             remove_empty(spec, &made);
         }
     }
+}
+
+/// Makes `upper`, `work` and `merged`, as far as they are missing.
+fn make_parts(step: &Step, spec: &Spec, text: &mut Text) -> Result<(), Reported> {
+    for &(name, mode) in &[(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)] {
+        let path = spec.container_path(text, name);
+        let made = match sys::mkdirat(path, mode) {
+            Err(Errno::EEXIST) => Ok(()),
+            // Whatever the umask is: the mode of `upper` is the mode of the container's root.
+            made => made.and_then(|()| sys::fchmodat(path, mode)),
+        };
+        made.map_err(|errno| step.failed(path, errno))?;
+    }
+    Ok(())
+}
+
+fn say_whole(step: &Step, spec: &Spec, lock: &OwnedFd, text: &mut Text) -> Result<(), Reported> {
+    let said = sys::write(lock.borrow(), b"upper, work and merged are whole\n");
+    said.map(drop).map_err(|errno| step.failed(spec.container_path(text, b"/lock"), errno))
+}
+
+/// memory: a file system in memory covers the directory of all containers, in this mount namespace alone, and the container's
+/// own directory is made in it. It goes with the namespace, whatever ends that.
+pub fn in_memory(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+    let (spec, text) = (scene.spec, &mut Text::new());
+    let base = spec.state_path(text);
+    sys::mount(c"tmpfs", base, c"tmpfs", 0, c"mode=700").map_err(|errno| step.failed(base, errno))?;
+    let dir = spec.container_path(text, b"");
+    sys::mkdirat(dir, 0o700).map_err(|errno| step.failed(dir, errno))?;
+    make_parts(step, spec, text)
 }
 
 /// Makes the container's directory or checks it, and locks it; None if another run took it away in the meantime.

@@ -1,15 +1,40 @@
 //! A step of the run sequence: its name, why it is there, what it does, and how it fails.
 
 use core::ffi::CStr;
+use core::num::NonZeroU8;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::print::Printer;
 use crate::run::Scene;
+use crate::spec::Spec;
 use crate::sys::{Errno, STDERR};
 use crate::text::decimal;
 use crate::words;
 
 /// What a step of the child does.
 pub type Action = fn(&Step, &mut Scene) -> Result<(), Reported>;
+
+/// Which runs have a step.
+#[derive(Clone, Copy)]
+pub enum When {
+    /// Every run.
+    Always,
+    /// All but those with `--bare`.
+    Default,
+    /// Those for which it is so: an option asks for it.
+    Asked(fn(&Spec) -> bool),
+}
+
+impl When {
+    /// Whether the run has it.
+    pub fn holds(self, spec: &Spec) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Default => !spec.bare,
+            Self::Asked(is_asked) => is_asked(spec),
+        }
+    }
+}
 
 /// One named step. The sequences in [`crate::run`] are arrays of them.
 pub struct Step {
@@ -21,8 +46,8 @@ pub struct Step {
     pub chapter: &'static str,
     /// One sentence that says why it is there.
     pub why: &'static str,
-    /// Whether `--bare` has it too.
-    pub bare: bool,
+    /// Whether a run has it.
+    pub when: When,
     /// The child's part while the host's tree is still in sight: paths are the host's.
     pub outside: Option<Action>,
     /// The child's part from `pivot` on: paths are the container's.
@@ -31,7 +56,7 @@ pub struct Step {
 
 /// The proof that a failure has been told to the user; what is left of it is the exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reported(u8);
+pub struct Reported(NonZeroU8);
 
 /// The exit status of a failure of the runtime itself, as docker, chroot(1) and env(1) have it.
 pub const FAILED: u8 = 125;
@@ -39,18 +64,37 @@ pub const FAILED: u8 = 125;
 impl Reported {
     /// The status to exit with.
     pub const fn status(self) -> u8 {
-        self.0
+        self.0.get()
+    }
+
+    /// A failure with this exit status. It is never 0, by which a failure would look like a success.
+    pub const fn from_status(status: u8) -> Self {
+        match NonZeroU8::new(status) {
+            Some(status) => Self(status),
+            None => Self(NonZeroU8::MAX),
+        }
     }
 
     /// The same failure with another exit status: 126 and 127 are the command's.
     pub const fn with_status(self, status: u8) -> Self {
-        Self(status)
+        Self::from_status(status)
     }
+}
+
+/// Whether errors alone are said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// `--quiet`: from now on, neither hints nor notes.
+pub fn be_quiet() {
+    QUIET.store(true, Relaxed);
 }
 
 impl Step {
     /// Says `container: left out: STEP` on stderr.
     pub fn announce_skipped(&self) {
+        if QUIET.load(Relaxed) {
+            return;
+        }
         let mut printer = Printer::new(STDERR);
         printer.put(b"container: left out: ").put(self.name.as_bytes()).put(b"\n");
         // Nobody may be listening.
@@ -71,11 +115,11 @@ impl Step {
         }
         printer.put(b": ");
         match words::describe(errno) {
-            Some(words) => printer.put(words.as_bytes()),
-            None => printer.put(b"errno ").put(decimal(errno.into_raw().unsigned_abs(), &mut [0; 10])),
+            Some(words) => printer.put(words),
+            None => printer.put(b"errno ").put(decimal(errno.number(), &mut [0; 10])),
         };
         printer.put(b"\n");
-        if !hint.is_empty() {
+        if !hint.is_empty() && !QUIET.load(Relaxed) {
             printer.put(b"hint: ");
             for part in hint {
                 printer.put_foreign(part);
@@ -84,6 +128,6 @@ impl Step {
         }
         // If stderr is closed or full, there is nowhere left to complain to; the exit status tells.
         let _ = printer.finish();
-        Reported(FAILED)
+        Reported::from_status(FAILED)
     }
 }

@@ -2,6 +2,8 @@
 
 use core::ffi::CStr;
 
+use crate::sys::before_nul;
+
 /// The longest path that the kernel takes, its NUL counted; also the most that mount(2) takes as options.
 const PATH_MAX: usize = libc::PATH_MAX as usize;
 
@@ -50,7 +52,7 @@ impl Text {
     /// The string, for the kernel.
     pub fn as_cstr(&self) -> &CStr {
         // The byte after the string is a NUL always.
-        self.bytes.get(..=self.len).and_then(|bytes| CStr::from_bytes_with_nul(bytes).ok()).unwrap_or(c"")
+        before_nul(&self.bytes).unwrap_or(c"")
     }
 }
 
@@ -77,6 +79,26 @@ pub fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
         }
     }
     digits.get(first..).unwrap_or_default()
+}
+
+/// The parts of a text between which `separator` stands.
+pub fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    text.split(move |byte| *byte == separator)
+}
+
+/// Whether a byte is in a text. (The one of core is made for long texts, and is long itself.)
+#[expect(clippy::manual_contains)]
+pub fn has(text: &[u8], byte: u8) -> bool {
+    text.iter().any(|other| *other == byte)
+}
+
+/// The number that decimal digits are, and nothing but digits: no sign, no blank. None, too, if it has no room in 64 bits.
+pub fn number(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let value = digit.is_ascii_digit().then(|| digit - b'0')?;
+        number.checked_mul(10)?.checked_add(value.into())
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
 #[cfg(test)]
@@ -107,6 +129,19 @@ mod tests {
     fn decimal_writes_every_digit() {
         for number in [0, 7, 10, 65534, u32::MAX] {
             assert_eq!(decimal(number, &mut [0; 10]), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_number_is_digits_and_nothing_else() {
+        for number in [0, 7, 10, 4_294_967_295, u64::MAX] {
+            assert_eq!(super::number(number.to_string().as_bytes()), Some(number));
+        }
+        assert_eq!(number(b"007"), Some(7));
+        for wrong in
+            ["", "-1", "+1", " 1", "1 ", "1a", "0x1", "18446744073709551616", "99999999999999999999999"]
+        {
+            assert_eq!(number(wrong.as_bytes()), None, "{wrong}");
         }
     }
 }

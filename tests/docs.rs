@@ -33,20 +33,46 @@ fn every_option_and_variable_of_the_help_is_in_the_man_page_and_the_other_way_ro
 }
 
 #[test]
+fn the_options_of_the_help_stand_in_the_man_page_under_the_same_headings_in_the_same_order() {
+    // A heading is `The command:` in the help and `   The command` in the page, an option `  -u, --user USER[:GROUP]   ...`.
+    let options = |text: &str, heading: fn(&str) -> Option<&str>| {
+        let mut group = "";
+        let mut options = Vec::new();
+        for line in text.lines() {
+            group = heading(line).unwrap_or(group);
+            if line.starts_with("  ") && line.trim_start().starts_with('-') {
+                let form = line.trim_start().split("  ").next().unwrap();
+                options.push(format!("{group}: {form}"));
+            }
+        }
+        options
+    };
+    let help = outcome(&mut Host::new("forms").command(&["--help"])).stdout;
+    let help = options(&help, |line| {
+        line.strip_suffix(':').filter(|line| !line.contains(' ') || line.starts_with("The "))
+    });
+    assert!(help.len() > 20, "{help:?}");
+    let page = shell("mandoc -O width=100 -T ascii container.1 | col -bx");
+    let page = options(&page, |line| line.strip_prefix("   ").filter(|line| !line.starts_with(' ')));
+    assert_eq!(help, page);
+}
+
+#[test]
 fn the_steps_in_the_help_are_those_in_the_readme_and_in_the_map_of_the_code() {
     let host = Host::new("steps");
     let help = outcome(&mut host.command(&["--help"])).stdout;
-    let steps = help.lines().find_map(|line| line.strip_prefix("Steps: ")).unwrap().replace(' ', "\n");
+    let (_, steps) = help.split_once("\nSteps: ").unwrap();
+    let steps: Vec<&str> = steps.split("\n\n").next().unwrap().split_whitespace().collect();
     for file in ["README.md", "src/run.rs"] {
         let text = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
         let mut lines =
             text.lines().skip_while(|line| !(line.contains("parent  ") && line.ends_with("  child")));
         let right = lines.next().unwrap().find("child").unwrap();
-        let child = lines.take(7).map(|line| {
+        let child = lines.take(19).map(|line| {
             let right: String = line.chars().skip(right).collect();
             right.split_whitespace().next().unwrap().to_owned()
         });
-        assert_eq!(child.collect::<Vec<_>>().join("\n"), steps, "{file}");
+        assert_eq!(child.collect::<Vec<_>>(), steps, "{file}");
     }
 }
 

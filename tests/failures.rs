@@ -5,18 +5,50 @@ mod common;
 use common::{Host, Outcome, images, list, outcome};
 use std::process::Command;
 
+/// The options that make a run take every step.
+const ALL: [&str; 7] =
+    ["-v", "/etc/passwd:/a/b:ro", "-v", "/tmp:/a/c", "--tmpfs=/d/e", "--read-only", "--hostname=h"];
+
+/// With the names that this test's places have.
+fn placed(text: &str, host: &Host) -> String {
+    let images = images().display().to_string();
+    text.replace("STATE", &host.state.display().to_string())
+        .replace("ID", &host.id)
+        .replace("IMAGES", &images)
+}
+
 /// Runs the program under strace, which makes system calls fail as `inject` says: `mount:error=EPERM:when=2` is the second
 /// mount of a process.
+/// Or, after a path, of those that name the path.
 fn run_with(host: &Host, inject: &str, image: &str, command: &[&str]) -> Outcome {
+    run_all(host, &[], inject, image, command)
+}
+
+fn run_all(host: &Host, options: &[&str], inject: &str, image: &str, command: &[&str]) -> Outcome {
+    let (path, inject) = inject.rsplit_once(' ').map_or((None, inject), |(path, rest)| (Some(path), rest));
+    let path = path.map(|path| placed(path, host));
+    let paths: Vec<&str> = path.iter().flat_map(|path| ["-P", path]).collect();
+    run_with_options(host, inject, &paths, options, image, command)
+}
+
+fn run_with_options(
+    host: &Host,
+    inject: &str,
+    paths: &[&str],
+    options: &[&str],
+    image: &str,
+    command: &[&str],
+) -> Outcome {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "signal=none", "-e", &format!("inject={inject}")]);
-    strace.arg(common::PROGRAM).args([&host.id, image]).args(command);
+    strace.args(paths);
+    strace.arg(common::PROGRAM).args(options).args([&host.id, image]).args(command);
     strace.current_dir(common::ROOT).env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images());
     outcome(&mut strace)
 }
 
 /// Which system call of which step fails, and what is said of it.
-const FAILURES: [(&str, &str, &str); 45] = [
+const FAILURES: [(&str, &str, &str); 58] = [
     ("image", "statx:error=EACCES:when=1", "images/busybox: EACCES (Permission denied)"),
     ("state", "statx:error=EIO:when=2", "STATE: EIO (Input/output error)"),
     ("state", "mkdirat:error=ENOSPC:when=1", "STATE: ENOSPC (No space left on device)"),
@@ -32,12 +64,43 @@ const FAILURES: [(&str, &str, &str); 45] = [
     ("state", "write:error=ENOSPC:when=1", "STATE/ID/lock: ENOSPC (No space left on device)"),
     ("stack", "mmap:error=ENOMEM:when=1", "ENOMEM (Cannot allocate memory)"),
     ("stack", "mprotect:error=ENOMEM:when=1", "ENOMEM (Cannot allocate memory)"),
+    ("signals", "rt_sigprocmask:error=EINVAL:when=1", "EINVAL (Invalid argument)"),
+    ("signals", "signalfd4:error=EMFILE", "EMFILE (Too many open files)"),
     ("clone", "rt_sigaction:error=EINVAL:when=1", "SIGCHLD: EINVAL (Invalid argument)"),
     ("clone", "clone:error=EPERM", "EPERM (Operation not permitted)"),
     ("clone", "clone:error=EAGAIN", "EAGAIN (Resource temporarily unavailable)"),
     ("clone", "clone:error=ENOSPC", "ENOSPC (No space left on device)"),
     ("clone", "prctl:error=EINVAL", "PR_SET_PDEATHSIG: EINVAL (Invalid argument)"),
     ("private", "mount:error=EINVAL:when=1", "/: EINVAL (Invalid argument)"),
+    ("names", "sethostname:error=EPERM", "ID: EPERM (Operation not permitted)"),
+    ("names", "IMAGES/busybox/etc statx:error=EIO", "images/busybox/etc: EIO (Input/output error)"),
+    (
+        "names",
+        "STATE/ID/names/etc/hosts openat:error=EIO:when=2",
+        "STATE/ID/names/etc/hosts: EIO (Input/output error)",
+    ),
+    ("names", "STATE/ID/names mkdirat:error=ENOSPC", "STATE/ID/names: ENOSPC (No space left on device)"),
+    (
+        "names",
+        "STATE/ID/names/etc mkdirat:error=ENOSPC",
+        "STATE/ID/names/etc: ENOSPC (No space left on device)",
+    ),
+    (
+        "names",
+        "STATE/ID/names/etc fchmodat:error=EPERM",
+        "STATE/ID/names/etc: EPERM (Operation not permitted)",
+    ),
+    (
+        "names",
+        "STATE/ID/names/etc/hosts fchmodat:error=EPERM",
+        "STATE/ID/names/etc/hosts: EPERM (Operation not permitted)",
+    ),
+    ("names", "write:error=ENOSPC:when=2", "STATE/ID/names/etc/hostname: ENOSPC (No space left on device)"),
+    (
+        "names",
+        "write:error=ENOSPC:when=3",
+        "STATE/ID/names/etc/resolv.conf: ENOSPC (No space left on device)",
+    ),
     ("overlay", "mount:error=ENODEV:when=2", "STATE/ID/merged: ENODEV (No such device)"),
     ("overlay", "mount:error=EINVAL:when=2", "STATE/ID/merged: EINVAL (Invalid argument)"),
     ("overlay", "mount:error=EPERM:when=2", "STATE/ID/merged: EPERM (Operation not permitted)"),
@@ -57,19 +120,61 @@ const FAILURES: [(&str, &str, &str); 45] = [
     ("dev", "mount_setattr:error=EINVAL:when=2", "/dev: EINVAL (Invalid argument)"),
     ("dev", "symlinkat:error=ENOSPC:when=1", "/dev/fd: ENOSPC (No space left on device)"),
     ("dev", "symlinkat:error=ENOSPC:when=4", "/dev/stderr: ENOSPC (No space left on device)"),
+    ("tty", "mount:error=ENODEV:when=5", "/dev/pts: ENODEV (No such device)"),
+    ("tty", "symlinkat:error=ENOSPC:when=5", "/dev/ptmx: ENOSPC (No space left on device)"),
+    ("session", "setsid:error=EPERM", "EPERM (Operation not permitted)"),
     ("exec", "close_range:error=ENOSYS", "true: ENOSYS (Function not implemented)"),
     ("exec", "execve:error=ENOMEM:when=1", "true: ENOMEM (Cannot allocate memory)"),
-    ("wait", "rt_sigaction:error=EINVAL:when=2", "EINVAL (Invalid argument)"),
-    ("wait", "rt_sigaction:error=EINVAL:when=3", "EINVAL (Invalid argument)"),
+    ("wait", "ppoll:error=ENOMEM:when=1", "ENOMEM (Cannot allocate memory)"),
     ("wait", "wait4:error=ECHILD:when=1", "ECHILD (No child processes)"),
 ];
+
+/// The same of a run that asks for more.
+const MORE_FAILURES: [(&str, &str, &str); 12] = [
+    ("volume", "open_tree:error=EPERM:when=1", "/etc/passwd: EPERM (Operation not permitted)"),
+    ("volume", "open_tree:error=ENOSPC:when=2", "/tmp: ENOSPC (No space left on device)"),
+    ("attach", "openat2:error=ENOSYS:when=1", "/a/b: ENOSYS (Function not implemented)"),
+    ("attach", "/d/e openat2:error=ENOSYS", "/d/e: ENOSYS (Function not implemented)"),
+    ("attach", "/a mkdirat:error=ENOSPC", "/a: ENOSPC (No space left on device)"),
+    ("attach", "/a fchmodat:error=EIO", "/a: EIO (Input/output error)"),
+    ("attach", "/a/b mknodat:error=EROFS", "/a/b: EROFS (Read-only file system)"),
+    ("attach", "/a/b move_mount:error=EPERM", "/a/b: EPERM (Operation not permitted)"),
+    ("attach", "mount_setattr:error=EPERM:when=3", "/a/b: EPERM (Operation not permitted)"),
+    ("attach", "/d mkdirat:error=ENOSPC", "/d: ENOSPC (No space left on device)"),
+    ("attach", "mount:error=ENOMEM:when=5", "/d/e: ENOMEM (Cannot allocate memory)"),
+    ("seal", "mount_setattr:error=EPERM:when=4", "/: EPERM (Operation not permitted)"),
+];
+
+/// And with --rm.
+const FAILURES_IN_MEMORY: [(&str, &str, &str); 5] = [
+    ("memory", "STATE mount:error=ENOMEM", "STATE: ENOMEM (Cannot allocate memory)"),
+    ("memory", "STATE/ID mkdirat:error=ENOSPC", "STATE/ID: ENOSPC (No space left on device)"),
+    ("memory", "STATE/ID/upper mkdirat:error=ENOSPC", "STATE/ID/upper: ENOSPC (No space left on device)"),
+    ("memory", "STATE/ID/merged fchmodat:error=EPERM", "STATE/ID/merged: EPERM (Operation not permitted)"),
+    ("exec", "execve:error=ENOMEM:when=1", "true: ENOMEM (Cannot allocate memory)"),
+];
+
+#[test]
+fn each_failure_of_a_run_with_volumes_or_in_memory_leaves_nothing_either() {
+    let more = MORE_FAILURES.map(|row| (&ALL[..], row));
+    let memory = FAILURES_IN_MEMORY.map(|row| (&["--rm"][..], row));
+    for (options, (step, inject, expected)) in more.into_iter().chain(memory) {
+        let host = Host::new("more");
+        let failed = run_all(&host, options, inject, "busybox", &["true"]);
+        let expected = placed(expected, &host);
+        assert_eq!(failed.stderr.lines().next(), Some(&*format!("container: {step} {expected}")), "{inject}");
+        assert_eq!(failed.status, if step == "exec" { 126 } else { 125 }, "{inject}");
+        common::wait_until("no process is left", || host.processes().is_empty());
+        host.assert_nothing_left();
+    }
+}
 
 #[test]
 fn each_failure_names_its_step_path_and_errno_and_leaves_nothing_behind() {
     for (step, inject, expected) in FAILURES {
         let host = Host::new("inject");
         let failed = run_with(&host, inject, "busybox", &["true"]);
-        let expected = expected.replace("STATE", &host.state.display().to_string()).replace("ID", &host.id);
+        let expected = placed(expected, &host);
         let line = failed.stderr.lines().next().unwrap_or_default();
         let separator = if expected.contains(": ") { " " } else { ": " };
         let said = line.strip_prefix(&format!("container: {step}{separator}")).unwrap_or(line);
@@ -84,15 +189,75 @@ fn each_failure_names_its_step_path_and_errno_and_leaves_nothing_behind() {
     }
 }
 
+/// The same of the steps that options ask for.
+const OPTIONAL: [(&str, &str, &str); 21] = [
+    ("envfile", "statx:error=EACCES:when=2", "ENVFILE: EACCES (Permission denied)"),
+    ("envfile", "openat:error=EMFILE:when=1", "ENVFILE: EMFILE (Too many open files)"),
+    ("envfile", "mmap:error=ENOMEM:when=1", "ENVFILE: ENOMEM (Cannot allocate memory)"),
+    ("envfile", "pread64:error=EIO:when=1", "ENVFILE: EIO (Input/output error)"),
+    ("workdir", "chdir:error=EACCES", "/new/dir: EACCES (Permission denied)"),
+    ("workdir", "mkdirat:error=EROFS:when=1", "/new/dir: EROFS (Read-only file system)"),
+    ("workdir", "mkdirat:error=ENOSPC:when=2", "/new/dir: ENOSPC (No space left on device)"),
+    ("workdir", "fchmodat:error=EPERM:when=2", "/new/dir: EPERM (Operation not permitted)"),
+    ("workdir", "chdir:error=ENOENT", "/new/dir: ENOENT (No such file or directory)"),
+    ("user", "statx:error=EIO", "/etc/passwd: EIO (Input/output error)"),
+    ("user", "openat:error=ENFILE", "/etc/passwd: ENFILE (Too many open files in system)"),
+    ("user", "pread64:error=EIO", "/etc/passwd: EIO (Input/output error)"),
+    ("user", "statx:error=EACCES", "/etc/group: EACCES (Permission denied)"),
+    ("user", "openat:error=ENXIO", "/etc/group: ENXIO (No such device or address)"),
+    ("user", "pread64:error=EISDIR", "/etc/group: EISDIR (Is a directory)"),
+    ("limits", "prlimit64:error=EPERM:when=1", "core=0: EPERM (Operation not permitted)"),
+    ("limits", "prlimit64:error=EINVAL:when=2", "nofile=64: EINVAL (Invalid argument)"),
+    ("become", "setgroups:error=EPERM", "setgroups: EPERM (Operation not permitted)"),
+    ("become", "setgid:error=EINVAL", "setgid: EINVAL (Invalid argument)"),
+    ("become", "setuid:error=EAGAIN", "setuid: EAGAIN (Resource temporarily unavailable)"),
+    ("become", "prctl:error=EINVAL:when=2", "PR_SET_PDEATHSIG: EINVAL (Invalid argument)"),
+];
+
+#[test]
+fn each_failure_of_a_step_that_was_asked_for_is_said_and_leaves_nothing_either() {
+    for (step, inject, expected) in OPTIONAL {
+        let host = Host::new("asked");
+        let file = host.dir.join("file").display().to_string();
+        std::fs::write(&file, "A=1\n").unwrap();
+        let (is_parents, env_file) = (step == "envfile", format!("--env-file={file}"));
+        let all = [&*env_file, "-w", "/new/dir", "-u", "daemon", "--ulimit=nofile=64", "--ulimit=core=0"];
+        let options = if is_parents { &all[..] } else { &all[1..] };
+        if !is_parents {
+            // The parent makes these calls too, if the directories are not there.
+            host.run(&[], "alpine", &["true"]).assert_stdout("");
+        }
+        // The parent makes these calls too, of other files; strace counts for each process.
+        let path = expected.split(':').next().unwrap();
+        let paths: &[&str] = match step {
+            "workdir" => &["-P", "/new", "-P", path],
+            "user" => &["-P", path],
+            _ => &[],
+        };
+        let failed = run_with_options(&host, inject, paths, options, "alpine", &["true"]);
+        let said = format!("container: {step} {}", expected.replace("ENVFILE", &file));
+        assert_eq!(failed.stderr.lines().next(), Some(&*said), "{step}, {inject}: {failed:?}");
+        assert_eq!((failed.status, &*failed.stdout), (125, ""), "{step}, {inject}: {failed:?}");
+        common::wait_until("no process is left", || host.processes().is_empty());
+        if is_parents {
+            host.assert_nothing_left();
+        }
+    }
+}
+
 #[test]
 fn no_failure_touches_what_a_container_wrote() {
     let host = Host::new("keep");
     host.sh("echo precious > /file; mkdir /dir; ln -s /nowhere /link").assert_stdout("");
     let upper = host.state.join(&host.id).join("upper");
     let before = list(&upper);
-    for (step, inject, _) in FAILURES.iter().filter(|row| {
-        !row.1.starts_with("mkdirat") && !row.1.starts_with("write") && !row.1.starts_with("fchmodat")
-    }) {
+    // A second run makes none of these calls.
+    let is_of_a_first_run = |row: &&(&str, &str, &str)| {
+        let call = row.1.rsplit(' ').next().unwrap();
+        ["mkdirat", "write", "fchmodat"].iter().any(|name| call.starts_with(name))
+            || row.1.contains("names/etc/hosts ")
+    };
+    for (step, inject, _) in FAILURES.iter().filter(|row| !is_of_a_first_run(row)) {
         let failed = run_with(&host, inject, "busybox", &["true"]);
         assert_ne!(failed.status, 0, "{step}, {inject}: {failed:?}");
         common::wait_until("no process is left", || host.processes().is_empty());
@@ -118,7 +283,7 @@ fn a_failure_on_a_new_id_takes_back_only_what_it_made() {
 #[test]
 fn interrupted_calls_are_made_again() {
     let host = Host::new("eintr");
-    let waited = run_with(&host, "wait4:error=EINTR:when=1..3", "busybox", &["sh", "-c", "exit 5"]);
+    let waited = run_with(&host, "ppoll:error=EINTR:when=1..3", "busybox", &["sh", "-c", "exit 5"]);
     assert_eq!((waited.status, &*waited.stderr), (5, ""));
 }
 

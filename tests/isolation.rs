@@ -20,7 +20,7 @@ fn the_mounts_inside_are_the_overlay_proc_and_dev_and_nothing_of_the_host() {
         .collect();
     points.sort();
     let devices = shell("findmnt -n -o FSTYPE -T /dev/null");
-    let mut expected = vec![("/", "overlay"), ("/proc", "proc"), ("/dev", "tmpfs")];
+    let mut expected = vec![("/", "overlay"), ("/proc", "proc"), ("/dev", "tmpfs"), ("/dev/pts", "devpts")];
     let paths = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
     expected.extend(paths.map(|path| (path, devices.trim())));
     expected.sort();
@@ -137,9 +137,9 @@ fn proc_is_new_and_cannot_run_programs_or_open_devices() {
 }
 
 #[test]
-fn dev_holds_six_devices_four_links_and_nothing_else() {
+fn dev_holds_six_devices_the_terminals_and_five_links() {
     let host = Host::new("dev");
-    let expected = "fd full null random stderr stdin stdout tty urandom zero\n";
+    let expected = "fd full null ptmx pts random stderr stdin stdout tty urandom zero\n";
     host.sh("echo $(ls /dev)").assert_stdout(expected);
     let numbers = "for d in null zero full random urandom tty; do stat -c '%n %F %t:%T' /dev/$d; done";
     host.sh(numbers).assert_stdout(
@@ -179,7 +179,7 @@ fn proc_and_dev_are_made_where_the_image_has_none() {
     let image = host.own_image("small");
     shell(&format!("cd '{}' && rmdir proc dev", image.display()));
     host.run_own(&[], "small", &["sh", "-c", "stat -f -c %T /proc; ls /dev | wc -l"])
-        .assert_stdout("proc\n10\n");
+        .assert_stdout("proc\n12\n");
     assert!(!image.join("proc").exists() && !image.join("dev").exists());
 }
 

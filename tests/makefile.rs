@@ -202,18 +202,23 @@ fn ctrl_c_ends_make_image_and_leaves_nothing() {
 }
 
 #[test]
-fn install_puts_the_program_and_its_man_page_where_they_are_looked_for() {
+fn install_puts_the_program_its_man_page_and_completions_where_they_are_looked_for() {
     let checkout = Checkout::with_program("install");
     let package = checkout.host.dir.join("a package");
     let arguments = ["install", &format!("DESTDIR={}", package.display())];
     let find = |prefix: &str| {
         shell(&format!("cd '{}{prefix}'; find . -type f -printf '%p %m\\n' | sort", package.display()))
     };
-    let both = "./bin/container 755\n./share/man/man1/container.1 644\n";
+    let all = "./bin/container 755
+./share/bash-completion/completions/container 644
+./share/fish/vendor_completions.d/container.fish 644
+./share/man/man1/container.1 644
+./share/zsh/site-functions/_container 644
+";
     for (prefix, more) in [("/usr", "PREFIX=/usr"), ("/usr/local", "--no-print-directory")] {
         let installed = checkout.make(&[&arguments[..], &[more]].concat());
         assert_eq!((installed.status, &*installed.stderr), (0, ""), "{installed:?}");
-        assert_eq!(find(prefix), both);
+        assert_eq!(find(prefix), all);
         let same = |here: &str, there: &str| {
             let there = package.join(prefix.trim_start_matches('/')).join(there);
             assert_eq!(
@@ -225,6 +230,9 @@ fn install_puts_the_program_and_its_man_page_where_they_are_looked_for() {
         };
         same("container", "bin/container");
         same("container.1", "share/man/man1/container.1");
+        same("completions/container.bash", "share/bash-completion/completions/container");
+        same("completions/_container", "share/zsh/site-functions/_container");
+        same("completions/container.fish", "share/fish/vendor_completions.d/container.fish");
         let program = format!("{}{prefix}/bin/container", package.display());
         let version = format!("container {}\n", env!("CARGO_PKG_VERSION"));
         outcome(Command::new(program).arg("--version")).assert_stdout(&version);

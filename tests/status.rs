@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Host, outcome, shell, wait_until};
+use common::{Host, Supervisor, outcome, shell, wait_until};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -56,11 +56,14 @@ fn ignored(pid: &str) -> u64 {
 const SIGHUP: u64 = 1 << 0;
 const SIGINT: u64 = 1 << 1;
 const SIGQUIT: u64 = 1 << 2;
+const SIGPIPE: u64 = 1 << 12;
 
 #[test]
-fn the_supervisor_ignores_ctrl_c_and_ctrl_backslash_while_the_command_runs() {
+fn with_bare_the_supervisor_ignores_ctrl_c_and_ctrl_backslash_while_the_command_runs() {
     let host = Host::new("ctrlc");
-    let mut supervisor = host.start_sleeping();
+    let mut supervisor =
+        Supervisor(host.command(&["--bare", &host.id, "busybox", "sleep", "1000"]).spawn().unwrap());
+    wait_until("it runs", || host.processes().len() == 1);
     let pid = supervisor.pid().to_string();
     wait_until("both are ignored", || ignored(&pid) == ignored("self") | SIGINT | SIGQUIT);
     shell(&format!("kill -INT {pid}; kill -QUIT {pid}"));
@@ -71,30 +74,34 @@ fn the_supervisor_ignores_ctrl_c_and_ctrl_backslash_while_the_command_runs() {
 }
 
 #[test]
-fn the_command_gets_the_signals_as_they_were_given_to_the_runtime() {
+fn the_command_begins_with_default_signals_and_with_bare_as_they_were_given_to_the_runtime() {
     let host = Host::new("signals");
     let inside = "import os, signal, sys\nfor s in range(1, 32):\n if s not in (9, 19): signal.signal(s, signal.SIG_DFL)\n";
-    let run = |then: &str| {
+    let run = |option: &str, then: &str| {
         let mut python = Command::new("python3");
         python.args([
             "-c",
             &format!("{inside}{then}; os.execv(sys.argv[1], sys.argv[1:])"),
             common::PROGRAM,
+            option,
             &host.id,
         ]);
         python.args(["busybox", "grep", "-E", "SigBlk|SigIgn|SigCgt", "/proc/self/status"]);
         outcome(python.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images()))
     };
     // Signals 32 and 33 are the C library's own, and nothing above it can set them.
-    let masks = |then: &str| -> Vec<u64> {
-        let lines = run(then).stdout;
+    let masks = |option: &str, then: &str| -> Vec<u64> {
+        let lines = run(option, then).stdout;
         let mask =
             |line: &str| u64::from_str_radix(line.split('\t').nth(1).unwrap(), 16).unwrap() & 0x7fff_ffff;
         lines.lines().map(mask).collect()
     };
-    assert_eq!(masks("pass"), [0, 0, 0], "blocked, ignored, caught");
-    // Like nohup: what the caller ignores stays ignored.
-    assert_eq!(masks("signal.signal(1, signal.SIG_IGN)"), [0, SIGHUP, 0]);
+    for option in ["--bare", "--no-tty"] {
+        assert_eq!(masks(option, "pass"), [0, 0, 0], "blocked, ignored, caught");
+    }
+    let ignore = "signal.signal(1, signal.SIG_IGN); signal.signal(13, signal.SIG_IGN)";
+    assert_eq!(masks("--bare", ignore), [0, SIGHUP | SIGPIPE, 0]);
+    assert_eq!(masks("--no-tty", ignore), [0, 0, 0]);
 }
 
 #[test]
@@ -108,9 +115,9 @@ fn a_caller_that_ignores_sigchld_still_gets_the_status() {
 }
 
 #[test]
-fn the_wait_goes_on_after_the_supervisor_was_stopped_or_interrupted() {
+fn with_bare_the_wait_goes_on_after_the_supervisor_was_stopped_or_interrupted() {
     let host = Host::new("stopped");
-    let mut command = host.command(&[&host.id, "busybox", "sh", "-c", "sleep 0.5; exit 9"]);
+    let mut command = host.command(&["--bare", &host.id, "busybox", "sh", "-c", "sleep 0.5; exit 9"]);
     let mut supervisor = command.stdout(Stdio::null()).spawn().unwrap();
     wait_until("it runs", || !host.processes().is_empty());
     shell(&format!(

@@ -1,75 +1,140 @@
-//! The system call itself: a number and six registers in, one out. Every wrapper of the core comes through [`make`].
+//! The system call itself: a number and its registers in, one out. Every wrapper of the core comes through [`make`].
 
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use syscalls::{Errno, Sysno, syscall};
+use syscalls::raw_syscall;
 
-/// Makes a system call. This is the one place where the kernel's -4095..-1 becomes an [`Errno`] (in `syscall!`).
+use super::{Errno, Signals};
+use crate::text::split;
+
+/// Makes a system call, and turns its result into what the wrapper returns. What a call has no argument for is 0, and so is the
+/// sixth register always: only mmap(2) of a file would have use for it.
 ///
 /// # Safety
 ///
 /// The registers hold what the man page of the call asks for. Memory that the kernel writes to is meant for it, and what the
 /// call does to this process (its memory, descriptors, signals) takes nothing away that somebody else still counts on.
-/// Where the template has `%s`, `%v` or `%e`, the register holds the address of a string, or of a vector that ends in NULL.
-pub(super) unsafe fn make(number: Sysno, call: &Call) -> Result<usize, Errno> {
-    watch(|observer| (observer.before)(call));
-    let [a, b, c, d, e, f] = call.registers;
+/// Where the template has `%s`, `%v`, `%e` or `%g`, the register holds the address of a string, of a vector that ends in NULL, or of
+/// a set of signals. The template ends in a NUL.
+#[inline(never)] // There are many wrappers: each puts its arguments into registers, and jumps here.
+pub(super) unsafe fn make<T: Returned>(
+    template: *const Template,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+) -> Result<T, Errno> {
     // SAFETY: the caller's promise.
-    let result = unsafe { syscall!(number, a, b, c, d, e, f) };
-    watch(|observer| (observer.after)(call, result));
+    unsafe { enter_kernel(&Call { template, registers: [a, b, c, d, e, 0] }) }.map(T::returned)
+}
+
+/// [`make`] with three arguments.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+pub(super) unsafe fn make_short<T: Returned>(
+    template: *const Template,
+    a: usize,
+    b: usize,
+    c: usize,
+) -> Result<T, Errno> {
+    // SAFETY: the caller's promise.
+    unsafe { make(template, a, b, c, 0, 0) }
+}
+
+/// This is the one place where the kernel's -4095..-1 becomes an [`Errno`].
+///
+/// # Safety
+///
+/// As [`make`].
+#[inline(never)]
+unsafe fn enter_kernel(call: &Call) -> Result<usize, Errno> {
+    let [a, b, c, d, e, f] = call.registers;
+    before(call);
+    // SAFETY: the template is a constant.
+    let number = unsafe { (*call.template).number };
+    // SAFETY: the caller's promise.
+    let result = Errno::check(unsafe { raw_syscall!(number, a, b, c, d, e, f) });
+    after(call, result);
     result
+}
+
+/// What a wrapper makes of the number that the kernel returns.
+pub(super) trait Returned {
+    fn returned(value: usize) -> Self;
+}
+
+impl Returned for usize {
+    fn returned(value: usize) -> Self {
+        value
+    }
+}
+
+impl Returned for () {
+    fn returned(_: usize) {}
 }
 
 /// `call!(mkdirat("AT_FDCWD|%s|%o"), a, b, c)`: [`make`] with these arguments, which read like this.
 macro_rules! call {
-    ($name:ident($template:expr), $($argument:expr),*) => {
-        $crate::sys::call::make(syscalls::Sysno::$name, &$crate::sys::call::describe!($name($template), $($argument),*))
+    ($name:ident($template:expr)) => {
+        call!($name($template), 0, 0, 0)
+    };
+    ($name:ident($template:expr), $a:expr) => {
+        call!($name($template), $a, 0, 0)
+    };
+    ($name:ident($template:expr), $a:expr, $b:expr) => {
+        call!($name($template), $a, $b, 0)
+    };
+    ($name:ident($template:expr), $a:expr, $b:expr, $c:expr) => {
+        $crate::sys::call::make_short(
+            $crate::sys::call::template!($name($template)), $a as usize, $b as usize, $c as usize
+        )
+    };
+    ($name:ident($template:expr), $a:expr, $b:expr, $c:expr, $d:expr) => {
+        call!($name($template), $a, $b, $c, $d, 0)
+    };
+    ($name:ident($template:expr), $a:expr, $b:expr, $c:expr, $d:expr, $e:expr) => {
+        $crate::sys::call::make(
+            $crate::sys::call::template!($name($template)),
+            $a as usize, $b as usize, $c as usize, $d as usize, $e as usize,
+        )
     };
 }
 
-/// The [`Call`] of [`call!`], without making it.
-macro_rules! describe {
-    ($name:ident($template:expr), $($argument:expr),*) => {
-        $crate::sys::call::Call {
-            text: concat!(stringify!($name), "|", $template),
-            registers: $crate::sys::call::registers!($($argument as usize),*),
-        }
-    };
+/// The [`Template`] of [`call!`]. It lies with the code of the core, which link.ld has in one place.
+macro_rules! template {
+    ($name:ident($template:expr)) => {{
+        const TEXT: &[u8] = concat!(stringify!($name), "|", $template, "\0").as_bytes();
+        const TEXT_LEN: usize = TEXT.len();
+        #[unsafe(link_section = ".rodata.sys")]
+        static TEMPLATE: $crate::sys::call::Template<[u8; TEXT_LEN]> = $crate::sys::call::Template {
+            number: syscalls::Sysno::$name as u16,
+            text: *TEXT.first_chunk().expect("an array of its own length"),
+        };
+        (&raw const TEMPLATE).cast()
+    }};
 }
+pub(super) use {call, template};
 
-/// Six registers: zeros stand for the arguments that a call does not have.
-macro_rules! registers {
-    ($a:expr) => {
-        [$a, 0, 0, 0, 0, 0]
-    };
-    ($a:expr, $b:expr) => {
-        [$a, $b, 0, 0, 0, 0]
-    };
-    ($a:expr, $b:expr, $c:expr) => {
-        [$a, $b, $c, 0, 0, 0]
-    };
-    ($a:expr, $b:expr, $c:expr, $d:expr) => {
-        [$a, $b, $c, $d, 0, 0]
-    };
-    ($a:expr, $b:expr, $c:expr, $d:expr, $e:expr) => {
-        [$a, $b, $c, $d, $e, 0]
-    };
-    ($a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $f:expr) => {
-        [$a, $b, $c, $d, $e, $f]
-    };
+/// What is known of a system call before it is made. Whoever has but its address sees no end of the text, which is a NUL.
+#[repr(C)]
+pub(super) struct Template<Text = [u8; 0]> {
+    pub(super) number: u16,
+    /// Its name; and then how its arguments read, one after the other with `|` between them, and what is in their registers:
+    /// `%s` a string, `%v` argv, `%e` envp, `%g` a set of signals, `%d` a number or a descriptor, `%o` permission bits, `%x` an address, and a capital
+    /// letter flags, whose names explain.rs has. Anything else stands for itself.
+    pub(super) text: Text,
 }
-pub(super) use registers;
-pub(super) use {call, describe};
 
 /// A system call that is being made.
 pub struct Call {
-    /// Its name; and then how its arguments read, one after the other with `|` between them, and what is in their registers:
-    /// `%s` a string, `%v` argv, `%e` envp, `%d` a number or a descriptor, `%o` permission bits, `%x` an address, and a capital
-    /// letter flags, whose names explain.rs has. Anything else stands for itself.
-    pub(super) text: &'static str,
+    pub(super) template: *const Template,
     pub(super) registers: [usize; 6],
 }
 
@@ -81,8 +146,10 @@ pub enum Argument<'call> {
     Vector(Strings<'call>),
     /// envp.
     Environment(Strings<'call>),
+    /// A set of signals.
+    Signals(Signals),
     /// Anything else: how the template has it, and the register.
-    Register(&'static str, usize),
+    Register(&'static [u8], usize),
 }
 
 /// The strings of argv or envp.
@@ -94,18 +161,32 @@ pub struct Strings<'call> {
 
 impl Call {
     /// What it is called.
-    pub fn name(&self) -> &'static str {
-        self.text.split('|').next().unwrap_or_default()
+    pub fn name(&self) -> &'static [u8] {
+        self.words().next().unwrap_or_default()
+    }
+
+    /// The words of its template.
+    fn words(&self) -> impl Iterator<Item = &'static [u8]> {
+        // SAFETY: the template is a constant.
+        let text = unsafe { &raw const (*self.template).text };
+        // SAFETY: its text ends in a NUL.
+        let text = unsafe { CStr::from_ptr(text.cast()) };
+        split(text.to_bytes(), b'|')
     }
 
     /// Its arguments, one after the other.
     pub fn arguments(&self) -> impl Iterator<Item = Argument<'_>> {
         let strings = |register| Strings { next: ptr::with_exposed_provenance(register), call: PhantomData };
-        self.text.split('|').skip(1).zip(self.registers).map(move |(kind, register)| match kind {
+        self.words().skip(1).zip(self.registers).map(move |(kind, register)| match kind {
             // SAFETY: whoever makes the call vouches for the template, and waits while an observer has the call.
-            "%s" => Argument::Text(unsafe { CStr::from_ptr(ptr::with_exposed_provenance(register)) }),
-            "%v" => Argument::Vector(strings(register)),
-            "%e" => Argument::Environment(strings(register)),
+            b"%s" => Argument::Text(unsafe { CStr::from_ptr(ptr::with_exposed_provenance(register)) }),
+            b"%v" => Argument::Vector(strings(register)),
+            b"%e" => Argument::Environment(strings(register)),
+            b"%g" => {
+                // SAFETY: it is the address of a set, as whoever makes the call vouches.
+                let set = unsafe { ptr::with_exposed_provenance::<u64>(register).read() };
+                Argument::Signals(Signals(set))
+            }
             _ => Argument::Register(kind, register),
         })
     }
@@ -137,13 +218,23 @@ pub struct Observer {
 /// The observer, or null. A call costs two loads and two branches more for it.
 static OBSERVER: AtomicPtr<Observer> = AtomicPtr::new(ptr::null_mut());
 
-/// From now on, tells `observer` of every system call.
-pub fn observe(observer: &'static Observer) {
-    OBSERVER.store(ptr::from_ref(observer).cast_mut(), Ordering::Relaxed);
+/// From now on, tells `observer` of every system call, or nobody.
+pub fn observe(observer: Option<&'static Observer>) {
+    OBSERVER.store(observer.map_or(ptr::null(), ptr::from_ref).cast_mut(), Ordering::Relaxed);
+}
+
+/// Tells the observer, if there is one, that a call is to be made.
+pub(super) fn before(call: &Call) {
+    watch(|observer| (observer.before)(call));
+}
+
+/// Tells the observer, if there is one, how it went.
+pub(super) fn after(call: &Call, result: Result<usize, Errno>) {
+    watch(|observer| (observer.after)(call, result));
 }
 
 /// Tells the observer, if there is one, and does not tell it of what it does meanwhile.
-pub(super) fn watch(tell: impl FnOnce(&Observer)) {
+fn watch(tell: impl FnOnce(&Observer)) {
     let observer = OBSERVER.load(Ordering::Relaxed);
     // SAFETY: what is stored is null, or a shared reference that lives for ever.
     if let Some(told) = unsafe { observer.as_ref() } {

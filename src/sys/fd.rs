@@ -3,7 +3,9 @@
 use core::ffi::c_int;
 use core::marker::PhantomData;
 
-use super::call::call;
+use super::Errno;
+use super::call::{Returned, call};
+
 /// A descriptor that is open for as long as `'fd` lasts.
 #[derive(Clone, Copy)]
 pub struct BorrowedFd<'fd> {
@@ -20,6 +22,9 @@ impl BorrowedFd<'_> {
 /// `AT_FDCWD`: where a relative path begins, the working directory.
 pub(super) const CWD: BorrowedFd<'static> = BorrowedFd { fd: libc::AT_FDCWD, owner: PhantomData };
 
+/// Standard input, as the caller opened it.
+pub const STDIN: BorrowedFd<'static> = BorrowedFd { fd: 0, owner: PhantomData };
+
 /// Standard output, as the caller opened it.
 pub const STDOUT: BorrowedFd<'static> = BorrowedFd { fd: 1, owner: PhantomData };
 
@@ -30,9 +35,9 @@ pub const STDERR: BorrowedFd<'static> = BorrowedFd { fd: 2, owner: PhantomData }
 pub struct OwnedFd(c_int);
 
 impl OwnedFd {
-    /// Takes what the kernel has just returned from a call that opens something.
-    pub(super) const fn new(returned: usize) -> Self {
-        Self(returned as c_int)
+    /// Takes a descriptor that the kernel has just opened, and that nobody else has.
+    pub(super) const fn new(fd: c_int) -> Self {
+        Self(fd)
     }
 
     /// Whether it has the place of stdin, stdout or stderr, because the caller closed that.
@@ -46,10 +51,17 @@ impl OwnedFd {
     }
 }
 
+/// What the kernel returns from a call that opens something belongs to the result alone.
+impl Returned for OwnedFd {
+    fn returned(value: usize) -> Self {
+        Self(value as c_int)
+    }
+}
+
 impl Drop for OwnedFd {
     fn drop(&mut self) {
         // SAFETY: close(2) touches no memory, and `self` is the only owner of the number.
-        let closed = unsafe { call!(close("%d"), self.0) };
+        let closed: Result<(), Errno> = unsafe { call!(close("%d"), self.0) };
         // Linux frees the number even when close reports an error, and nothing was written through it that could be lost.
         let _ = closed;
     }

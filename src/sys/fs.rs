@@ -3,10 +3,8 @@
 use core::ffi::{CStr, c_int, c_uint};
 use core::mem::MaybeUninit;
 
-use syscalls::Errno;
-
 use super::call::call;
-use super::{BorrowedFd, CWD, OwnedFd, Pid};
+use super::{BorrowedFd, CWD, Errno, OwnedFd, Pid};
 
 /// `openat(AT_FDCWD, path, flags | O_CLOEXEC, mode)`: opens a file; no descriptor of this program outlives its execve.
 ///
@@ -16,8 +14,54 @@ use super::{BorrowedFd, CWD, OwnedFd, Pid};
 pub fn openat(path: &CStr, flags: c_int, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_CLOEXEC;
     // SAFETY: the path ends in a NUL and the kernel only reads it; the new descriptor belongs to the result alone.
-    let fd = unsafe { call!(openat("AT_FDCWD|%s|%O|%o"), CWD.raw(), path.as_ptr(), flags, mode) }?;
-    Ok(OwnedFd::new(fd))
+    unsafe { call!(openat("AT_FDCWD|%s|%O|%o"), CWD.raw(), path.as_ptr(), flags, mode) }
+}
+
+/// `openat(AT_FDCWD, path, O_RDONLY | flags | O_CLOEXEC)`: as [`openat`], to read.
+pub fn open_to_read(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
+    let flags = flags | libc::O_CLOEXEC;
+    // SAFETY: as above.
+    unsafe { call!(openat("AT_FDCWD|%s|%R"), CWD.raw(), path.as_ptr(), flags) }
+}
+
+/// `openat2(AT_FDCWD, path, {O_PATH | O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS}, size)`: whether there is something at the end of
+/// the path, if it leads through none of the links of /proc that no path describes, such as /proc/PID/root.
+///
+/// ENOENT: there is nothing. ELOOP: it leads through such a link, or in circles. ENOTDIR: a component is no directory.
+/// <https://man7.org/linux/man-pages/man2/openat2.2.html>
+pub fn openat2_without_magic(path: &CStr) -> Result<OwnedFd, Errno> {
+    let how = open_how(libc::RESOLVE_NO_MAGICLINKS);
+    // SAFETY: the path ends in a NUL, the kernel only reads it and the struct; the new descriptor belongs to the result alone.
+    unsafe {
+        call!(
+            openat2("AT_FDCWD|%s|{flags=O_RDONLY+O_CLOEXEC+O_PATH, resolve=RESOLVE_NO_MAGICLINKS}|%d"),
+            CWD.raw(),
+            path.as_ptr(),
+            how.as_ptr(),
+            size_of_val(&how)
+        )
+    }
+}
+
+/// `openat2(AT_FDCWD, path, {O_PATH | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS}, size)`: as [`openat2_without_magic`], and ELOOP if
+/// any component is a symlink.
+pub fn openat2_without_links(path: &CStr) -> Result<OwnedFd, Errno> {
+    let how = open_how(libc::RESOLVE_NO_SYMLINKS);
+    // SAFETY: the path ends in a NUL, the kernel only reads it and the struct; the new descriptor belongs to the result alone.
+    unsafe {
+        call!(
+            openat2("AT_FDCWD|%s|{flags=O_RDONLY+O_CLOEXEC+O_PATH, resolve=RESOLVE_NO_SYMLINKS}|%d"),
+            CWD.raw(),
+            path.as_ptr(),
+            how.as_ptr(),
+            size_of_val(&how)
+        )
+    }
+}
+
+/// The kernel's struct open_how: flags, mode, resolve.
+const fn open_how(resolve: u64) -> [u64; 3] {
+    [(libc::O_PATH | libc::O_CLOEXEC) as u64, 0, resolve]
 }
 
 /// What stat(2) tells about a file, as far as this program asks.
@@ -56,7 +100,7 @@ fn statx(dir: BorrowedFd, path: &CStr, flags: c_int) -> Result<FileStatus, Errno
     let mut statx = MaybeUninit::<libc::statx>::uninit();
     let (path, mask) = (path.as_ptr(), libc::STATX_BASIC_STATS);
     // SAFETY: the path ends in a NUL; the kernel writes one struct statx, whose layout the libc crate has from it.
-    unsafe {
+    let () = unsafe {
         call!(statx("%d|%s|%A|STATX_BASIC_STATS|{...}"), dir.raw(), path, flags, mask, statx.as_mut_ptr())
     }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
@@ -75,7 +119,7 @@ fn statx(dir: BorrowedFd, path: &CStr, flags: c_int) -> Result<FileStatus, Errno
 pub fn statfs_type(path: &CStr) -> Result<i64, Errno> {
     let mut statfs = MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the path ends in a NUL; the kernel writes one struct statfs, whose layout the libc crate has from it.
-    unsafe { call!(statfs("%s|{...}"), path.as_ptr(), statfs.as_mut_ptr()) }?;
+    let () = unsafe { call!(statfs("%s|{...}"), path.as_ptr(), statfs.as_mut_ptr()) }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
     let statfs = unsafe { statfs.assume_init() };
     #[allow(clippy::unnecessary_cast)] // With musl's definitions it is an unsigned number.
@@ -88,7 +132,7 @@ pub fn statfs_type(path: &CStr) -> Result<i64, Errno> {
 /// <https://man7.org/linux/man-pages/man2/access.2.html>
 pub fn faccessat(path: &CStr, mode: c_int) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(faccessat("AT_FDCWD|%s|W_OK"), CWD.raw(), path.as_ptr(), mode) }.map(drop)
+    unsafe { call!(faccessat("AT_FDCWD|%s|W_OK"), CWD.raw(), path.as_ptr(), mode) }
 }
 
 /// `mkdirat(AT_FDCWD, path, mode)`: makes a directory; `mode` holds permission bits, less the umask.
@@ -97,7 +141,7 @@ pub fn faccessat(path: &CStr, mode: c_int) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/mkdir.2.html>
 pub fn mkdirat(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(mkdirat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), mode) }.map(drop)
+    unsafe { call!(mkdirat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), mode) }
 }
 
 /// `fchmodat(AT_FDCWD, path, mode)`: sets permission bits, whatever the umask is.
@@ -106,7 +150,7 @@ pub fn mkdirat(path: &CStr, mode: u32) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/chmod.2.html>
 pub fn fchmodat(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(fchmodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), mode) }.map(drop)
+    unsafe { call!(fchmodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), mode) }
 }
 
 /// `unlinkat(AT_FDCWD, path, AT_REMOVEDIR)`: removes a directory, if it is empty.
@@ -116,7 +160,6 @@ pub fn fchmodat(path: &CStr, mode: u32) -> Result<(), Errno> {
 pub fn rmdir(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
     unsafe { call!(unlinkat("AT_FDCWD|%s|AT_REMOVEDIR"), CWD.raw(), path.as_ptr(), libc::AT_REMOVEDIR) }
-        .map(drop)
 }
 
 /// `unlinkat(AT_FDCWD, path, 0)`: removes a file's name.
@@ -125,7 +168,7 @@ pub fn rmdir(path: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/unlink.2.html>
 pub fn unlink(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(unlinkat("AT_FDCWD|%s|0"), CWD.raw(), path.as_ptr(), 0) }.map(drop)
+    unsafe { call!(unlinkat("AT_FDCWD|%s|0"), CWD.raw(), path.as_ptr(), 0) }
 }
 
 /// `mknodat(AT_FDCWD, path, S_IFREG | mode, 0)`: makes an empty file without opening it.
@@ -134,7 +177,7 @@ pub fn unlink(path: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/mknod.2.html>
 pub fn mknod_file(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(mknodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), libc::S_IFREG | mode, 0) }.map(drop)
+    unsafe { call!(mknodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), libc::S_IFREG | mode, 0) }
 }
 
 /// `symlinkat(target, AT_FDCWD, path)`: makes a symbolic link to `target`.
@@ -143,7 +186,7 @@ pub fn mknod_file(path: &CStr, mode: u32) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/symlink.2.html>
 pub fn symlink(target: &CStr, path: &CStr) -> Result<(), Errno> {
     // SAFETY: both strings end in a NUL and the kernel only reads them.
-    unsafe { call!(symlinkat("%s|AT_FDCWD|%s"), target.as_ptr(), CWD.raw(), path.as_ptr()) }.map(drop)
+    unsafe { call!(symlinkat("%s|AT_FDCWD|%s"), target.as_ptr(), CWD.raw(), path.as_ptr()) }
 }
 
 /// `pread(fd, buffer, len, offset)`: reads from a place in a file; returns how many bytes, 0 at its end.
@@ -153,6 +196,15 @@ pub fn symlink(target: &CStr, path: &CStr) -> Result<(), Errno> {
 pub fn pread(fd: BorrowedFd, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most the buffer's length into the buffer.
     unsafe { call!(pread64("%d|{...}|%d|%d"), fd.raw(), buffer.as_mut_ptr(), buffer.len(), offset) }
+}
+
+/// `read(fd, buffer, len)`: reads what is there, or sleeps until something is; returns how many bytes, 0 at the end.
+///
+/// EAGAIN: the descriptor is non-blocking, and there is nothing. EIO: a terminal's other end is closed.
+/// <https://man7.org/linux/man-pages/man2/read.2.html>
+pub fn read(fd: BorrowedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most the buffer's length into the buffer.
+    unsafe { call!(read("%d|{...}|%d"), fd.raw(), buffer.as_mut_ptr(), buffer.len()) }
 }
 
 /// `write(fd, bytes, len)`: writes some of the bytes, and returns how many.
@@ -171,7 +223,7 @@ pub fn write(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
 /// <https://man7.org/linux/man-pages/man2/close_range.2.html>
 pub fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
     // SAFETY: closing descriptors touches no memory.
-    unsafe { call!(close_range("%d|%d|0"), first, last, 0) }.map(drop)
+    unsafe { call!(close_range("%d|%d|0"), first, last, 0) }
 }
 
 /// `fcntl(fd, F_DUPFD_CLOEXEC, lowest)`: another descriptor of the same open file, with a number of `lowest` or more.
@@ -180,8 +232,15 @@ pub fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/F_DUPFD.2const.html>
 pub fn fcntl_dupfd(fd: BorrowedFd, lowest: c_int) -> Result<OwnedFd, Errno> {
     // SAFETY: the call touches no memory; the new descriptor belongs to the result alone.
-    let fd = unsafe { call!(fcntl("%d|F_DUPFD_CLOEXEC|%d"), fd.raw(), libc::F_DUPFD_CLOEXEC, lowest) }?;
-    Ok(OwnedFd::new(fd))
+    unsafe { call!(fcntl("%d|F_DUPFD_CLOEXEC|%d"), fd.raw(), libc::F_DUPFD_CLOEXEC, lowest) }
+}
+
+/// `dup3(fd, standard, 0)`: opens the same file in the place of stdin, stdout or stderr, which stays open across execve.
+///
+/// <https://man7.org/linux/man-pages/man2/dup.2.html>
+pub fn dup3(fd: BorrowedFd, standard: BorrowedFd<'static>) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory; a standard descriptor belongs to nobody.
+    unsafe { call!(dup3("%d|%d|0"), fd.raw(), standard.raw(), 0) }
 }
 
 /// `fcntl(fd, F_SETLK, {F_WRLCK, SEEK_SET, 0, 0})`: locks the whole file for this process, or fails at once.
@@ -200,7 +259,6 @@ pub fn fcntl_setlk(fd: BorrowedFd) -> Result<(), Errno> {
             &raw const lock
         )
     }
-    .map(drop)
 }
 
 /// `fcntl(fd, F_GETLK, {F_WRLCK, SEEK_SET, 0, 0})`: the process that holds a lock on the file, if any does but the caller.
@@ -210,7 +268,7 @@ pub fn fcntl_setlk(fd: BorrowedFd) -> Result<(), Errno> {
 pub fn fcntl_getlk(fd: BorrowedFd) -> Result<Option<Pid>, Errno> {
     let mut lock = whole_file_lock();
     // SAFETY: the kernel reads one struct flock and writes it back.
-    unsafe {
+    let () = unsafe {
         call!(
             fcntl("%d|F_GETLK|{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=0}"),
             fd.raw(),

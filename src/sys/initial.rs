@@ -58,6 +58,20 @@ impl Process {
     }
 }
 
+/// Fills the strings with zeros: whoever reads this process's memory, as through /proc/PID/environ, finds nothing there.
+///
+/// Every one of them is the empty string then, and so remains a string.
+pub fn erase(words: &'static [Option<Word<'static>>]) {
+    for word in words.iter().flatten() {
+        let bytes = word.to_bytes();
+        for byte in bytes {
+            // SAFETY: the kernel put the string on this process's stack for the process to use, and nobody looks at it while it
+            // is written. The write is volatile, since nobody of this program will read it.
+            unsafe { core::ptr::from_ref(byte).cast_mut().write_volatile(0) };
+        }
+    }
+}
+
 /// The length of an array that ends in zero, the zero counted.
 ///
 /// # Safety

@@ -2,10 +2,8 @@
 
 use core::ffi::{CStr, c_uint, c_ulong};
 
-use syscalls::{Errno, Sysno};
-
-use super::call::{call, describe, make};
-use super::{BorrowedFd, CWD, OwnedFd};
+use super::call::call;
+use super::{BorrowedFd, CWD, Errno, OwnedFd};
 
 /// `mount(source, target, fstype, flags, data)`: mounts a new file system; `data` is its own options, at most a page.
 ///
@@ -15,7 +13,7 @@ use super::{BorrowedFd, CWD, OwnedFd};
 pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: c_ulong, data: &CStr) -> Result<(), Errno> {
     let (source, target, fstype) = (source.as_ptr(), target.as_ptr(), fstype.as_ptr());
     // SAFETY: all four strings end in a NUL and the kernel only reads them.
-    unsafe { call!(mount("%s|%s|%s|%M|%s"), source, target, fstype, flags, data.as_ptr()) }.map(drop)
+    unsafe { call!(mount("%s|%s|%s|%M|%s"), source, target, fstype, flags, data.as_ptr()) }
 }
 
 /// `mount(NULL, target, NULL, flags, NULL)`: changes how a mount propagates, such as `MS_REC | MS_PRIVATE`.
@@ -24,7 +22,7 @@ pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: c_ulong, data: 
 /// <https://man7.org/linux/man-pages/man7/mount_namespaces.7.html>
 pub fn mount_change(target: &CStr, flags: c_ulong) -> Result<(), Errno> {
     // SAFETY: the target ends in a NUL; the kernel ignores the other strings when propagation is all that changes.
-    unsafe { call!(mount("NULL|%s|NULL|%M|NULL"), 0, target.as_ptr(), 0, flags, 0) }.map(drop)
+    unsafe { call!(mount("NULL|%s|NULL|%M|NULL"), 0, target.as_ptr(), 0, flags, 0) }
 }
 
 /// `pivot_root(new_root, put_old)`: makes one mount the root of the mount namespace and moves the old root to another.
@@ -35,7 +33,7 @@ pub fn mount_change(target: &CStr, flags: c_ulong) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/pivot_root.2.html>
 pub fn pivot_root(new_root: &CStr, put_old: &CStr) -> Result<(), Errno> {
     // SAFETY: both paths end in a NUL and the kernel only reads them.
-    unsafe { call!(pivot_root("%s|%s"), new_root.as_ptr(), put_old.as_ptr()) }.map(drop)
+    unsafe { call!(pivot_root("%s|%s"), new_root.as_ptr(), put_old.as_ptr()) }
 }
 
 /// `umount2(target, flags)`: takes a mount out of the tree; with MNT_DETACH at once, even if it is in use.
@@ -44,7 +42,7 @@ pub fn pivot_root(new_root: &CStr, put_old: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/umount2.2.html>
 pub fn umount2(target: &CStr, flags: libc::c_int) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(umount2("%s|%U"), target.as_ptr(), flags) }.map(drop)
+    unsafe { call!(umount2("%s|%U"), target.as_ptr(), flags) }
 }
 
 /// `open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)`: a copy of a mount from `path` on, attached nowhere.
@@ -55,10 +53,24 @@ pub fn umount2(target: &CStr, flags: libc::c_int) -> Result<(), Errno> {
 pub fn open_tree_clone(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags: c_uint = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     // SAFETY: the path ends in a NUL and the kernel only reads it; the new descriptor belongs to the result alone.
-    let fd = unsafe {
+    unsafe {
         call!(open_tree("AT_FDCWD|%s|OPEN_TREE_CLONE+OPEN_TREE_CLOEXEC"), CWD.raw(), path.as_ptr(), flags)
-    }?;
-    Ok(OwnedFd::new(fd))
+    }
+}
+
+/// `open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)`: as [`open_tree_clone`], with all mounts
+/// below.
+pub fn open_tree_recursive(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags: c_uint = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_RECURSIVE as c_uint;
+    // SAFETY: as above.
+    unsafe {
+        call!(
+            open_tree("AT_FDCWD|%s|OPEN_TREE_CLONE+OPEN_TREE_CLOEXEC+AT_RECURSIVE"),
+            CWD.raw(),
+            path.as_ptr(),
+            flags
+        )
+    }
 }
 
 /// `move_mount(mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)`: attaches a mount where `target` is.
@@ -78,7 +90,23 @@ pub fn move_mount(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
             flags
         )
     }
-    .map(drop)
+}
+
+/// `move_mount(mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS)`: as [`move_mount`]; if the
+/// target is a symlink, where it leads.
+pub fn move_mount_following(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
+    let flags: c_uint = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_SYMLINKS;
+    // SAFETY: as above.
+    unsafe {
+        call!(
+            move_mount("%d|%s|AT_FDCWD|%s|MOVE_MOUNT_F_EMPTY_PATH+MOVE_MOUNT_T_SYMLINKS"),
+            mount.raw(),
+            c"".as_ptr(),
+            CWD.raw(),
+            target.as_ptr(),
+            flags
+        )
+    }
 }
 
 /// `mount_setattr(AT_FDCWD, path, AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY}, size)`: makes all mounts from `path` down
@@ -88,16 +116,35 @@ pub fn move_mount(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
 pub fn mount_setattr_rdonly(path: &CStr) -> Result<(), Errno> {
     let attr = mount_attr(libc::MOUNT_ATTR_RDONLY, 0);
-    let call = describe!(
-        mount_setattr("AT_FDCWD|%s|AT_RECURSIVE|{attr_set=MOUNT_ATTR_RDONLY}|%d"),
-        CWD.raw(),
-        path.as_ptr(),
-        libc::AT_RECURSIVE,
-        &raw const attr,
-        size_of::<libc::mount_attr>()
-    );
     // SAFETY: the path ends in a NUL; the kernel only reads it and the struct.
-    unsafe { make(Sysno::mount_setattr, &call) }.map(drop)
+    unsafe {
+        call!(
+            mount_setattr("AT_FDCWD|%s|AT_RECURSIVE|{attr_set=MOUNT_ATTR_RDONLY}|%d"),
+            CWD.raw(),
+            path.as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attr,
+            size_of::<libc::mount_attr>()
+        )
+    }
+}
+
+/// `mount_setattr(AT_FDCWD, path, 0, {attr_set=MOUNT_ATTR_RDONLY}, size)`: makes one mount read-only, and none below it.
+///
+/// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
+pub fn mount_setattr_rdonly_alone(path: &CStr) -> Result<(), Errno> {
+    let attr = mount_attr(libc::MOUNT_ATTR_RDONLY, 0);
+    // SAFETY: the path ends in a NUL; the kernel only reads it and the struct.
+    unsafe {
+        call!(
+            mount_setattr("AT_FDCWD|%s|0|{attr_set=MOUNT_ATTR_RDONLY}|%d"),
+            CWD.raw(),
+            path.as_ptr(),
+            0,
+            &raw const attr,
+            size_of::<libc::mount_attr>()
+        )
+    }
 }
 
 /// `mount_setattr(AT_FDCWD, path, 0, {attr_clr=MOUNT_ATTR_RDONLY}, size)`: makes one mount writable again.
@@ -105,16 +152,17 @@ pub fn mount_setattr_rdonly(path: &CStr) -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
 pub fn mount_setattr_writable(path: &CStr) -> Result<(), Errno> {
     let attr = mount_attr(0, libc::MOUNT_ATTR_RDONLY);
-    let call = describe!(
-        mount_setattr("AT_FDCWD|%s|0|{attr_clr=MOUNT_ATTR_RDONLY}|%d"),
-        CWD.raw(),
-        path.as_ptr(),
-        0,
-        &raw const attr,
-        size_of::<libc::mount_attr>()
-    );
     // SAFETY: the path ends in a NUL; the kernel only reads it and the struct.
-    unsafe { make(Sysno::mount_setattr, &call) }.map(drop)
+    unsafe {
+        call!(
+            mount_setattr("AT_FDCWD|%s|0|{attr_clr=MOUNT_ATTR_RDONLY}|%d"),
+            CWD.raw(),
+            path.as_ptr(),
+            0,
+            &raw const attr,
+            size_of::<libc::mount_attr>()
+        )
+    }
 }
 
 fn mount_attr(attr_set: u64, attr_clr: u64) -> libc::mount_attr {

@@ -4,10 +4,8 @@ use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicU32;
 
-use syscalls::Errno;
-
-use super::call::{call, describe, watch};
-use super::{BorrowedFd, Stack, Vector, arch};
+use super::call::{Call, after, before, call, template};
+use super::{Errno, Stack, Vector, arch};
 
 /// A process ID in this process's PID namespace; 0 is a process outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +32,43 @@ impl Pid {
 /// has its own copy of descriptors, signal dispositions and working directory, since CLONE_FILES, CLONE_SIGHAND and
 /// CLONE_FS are not asked for.
 pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
-    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    let (top, mut child) = (stack.top(), Some(child));
-    let call = describe!(clone("%C|%x"), flags, top);
-    watch(|observer| (observer.before)(&call));
-    // SAFETY: the stack's top is the end of a page of memory that is lent for this call; the argument is what `enter::<F>`
-    // takes, and it outlives the child's use of the memory as explained above.
-    let returned = unsafe { arch::clone_onto(flags as usize, top, enter::<F>, (&raw mut child).cast()) };
-    let result = Errno::from_ret(returned as usize);
-    watch(|observer| (observer.after)(&call, result));
+    clone_as(flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, stack, child)
+}
+
+fn clone_as<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
+    let mut child = Some(child);
+    // SAFETY: the argument is what `enter::<F>` takes, and it outlives the child's use of the memory, as both callers explain.
+    unsafe { clone_onto(flags, stack, enter::<F>, (&raw mut child).cast()) }
+}
+
+/// # Safety
+///
+/// `arg` is what `main` takes, and outlives the child's use of the memory.
+#[inline(never)]
+unsafe fn clone_onto(
+    flags: c_int,
+    stack: &mut Stack,
+    main: extern "C" fn(*mut c_void) -> !,
+    arg: *mut c_void,
+) -> Result<Pid, Errno> {
+    let top = stack.top();
+    let call =
+        Call { template: template!(clone("%C|%x")), registers: [flags as usize, top as usize, 0, 0, 0, 0] };
+    before(&call);
+    // SAFETY: the stack's top is the end of a page of memory that is lent for this call; the argument is the caller's promise.
+    let returned = unsafe { arch::clone_onto(flags as usize, top, main, arg) };
+    let result = Errno::check(returned as usize);
+    after(&call, result);
     result.map(|pid| Pid(pid as c_int))
+}
+
+/// `clone(flags | SIGCHLD, stack top, …)`: as [`clone`], but with a copy of this process's memory, as fork(2) has it; so both
+/// go on at the same time.
+///
+/// It is as safe: the child has a copy of `stack`, and of all that `child` borrows, and nothing that one does to its memory
+/// shows in the other's.
+pub fn fork<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
+    clone_as(flags | libc::SIGCHLD, stack, child)
 }
 
 /// `unshare(flags)`: new namespaces for this process itself, such as CLONE_NEWNS.
@@ -52,7 +77,16 @@ pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Re
 /// <https://man7.org/linux/man-pages/man2/unshare.2.html>
 pub fn unshare(flags: c_int) -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
-    unsafe { call!(unshare("%C"), flags) }.map(drop)
+    unsafe { call!(unshare("%C"), flags) }
+}
+
+/// `sethostname(name, len)`: the host name of this UTS namespace.
+///
+/// EINVAL: it is longer than 64 bytes. EPERM: no CAP_SYS_ADMIN.
+/// <https://man7.org/linux/man-pages/man2/sethostname.2.html>
+pub fn sethostname(name: &CStr) -> Result<(), Errno> {
+    // SAFETY: the kernel only reads, and no more than the string's length.
+    unsafe { call!(sethostname("%s|%d"), name.as_ptr(), name.count_bytes()) }
 }
 
 /// Where the child begins, on its own stack.
@@ -68,7 +102,7 @@ extern "C" fn enter<F: FnOnce() -> u8>(arg: *mut c_void) -> ! {
 pub fn exit_group(status: u8) -> ! {
     loop {
         // SAFETY: the call ends the process; whatever it leaves undone is its own.
-        let returned = unsafe { call!(exit_group("%d"), status) };
+        let returned: Result<(), Errno> = unsafe { call!(exit_group("%d"), status) };
         // It does not return. The loop tells the compiler so.
         let _ = returned;
     }
@@ -81,7 +115,8 @@ pub fn exit_group(status: u8) -> ! {
 /// <https://man7.org/linux/man-pages/man2/execve.2.html>
 pub fn execve(path: &CStr, argv: Vector, envp: Vector) -> Errno {
     // SAFETY: the path ends in a NUL, both vectors in NULL, and the kernel only reads them.
-    let failed = unsafe { call!(execve("%s|%v|%e"), path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    let failed: Result<(), Errno> =
+        unsafe { call!(execve("%s|%v|%e"), path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
     failed.err().unwrap_or(Errno::EINVAL) // an execve that succeeds does not return
 }
 
@@ -97,6 +132,11 @@ impl WaitStatus {
             signal => 128 + signal as u8,
         }
     }
+
+    /// Whether the process did not end, but was stopped.
+    pub const fn is_stopped(self) -> bool {
+        self.0 & 0xff == 0x7f
+    }
 }
 
 /// `wait4(pid, &status, 0, NULL)`: waits until a child has ended, and takes it off the process table.
@@ -106,9 +146,47 @@ impl WaitStatus {
 pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
     let mut status = MaybeUninit::<c_int>::uninit();
     // SAFETY: the kernel writes one int.
-    unsafe { call!(wait4("%d|[status]|0|NULL"), pid.0, status.as_mut_ptr(), 0, 0) }?;
+    let () = unsafe { call!(wait4("%d|[status]|0|NULL"), pid.0, status.as_mut_ptr(), 0, 0) }?;
     // SAFETY: the call succeeded, so the kernel wrote the int.
     Ok(WaitStatus(unsafe { status.assume_init() }))
+}
+
+/// `wait4(pid, &status, WNOHANG | WUNTRACED, NULL)`: as [`wait4`], but it does not sleep, and tells also that a child was
+/// stopped; None if there is nothing new. PID -1 is any child.
+///
+/// <https://man7.org/linux/man-pages/man2/wait4.2.html>
+pub fn wait4_now(pid: Option<Pid>) -> Result<Option<(Pid, WaitStatus)>, Errno> {
+    let mut status: c_int = 0;
+    let (who, options) = (pid.map_or(-1, |pid| pid.0), libc::WNOHANG | libc::WUNTRACED);
+    // SAFETY: the kernel writes one int.
+    let found: usize =
+        unsafe { call!(wait4("%d|[status]|WNOHANG+WUNTRACED|NULL"), who, &raw mut status, options, 0) }?;
+    Ok((found != 0).then_some((Pid(found as c_int), WaitStatus(status))))
+}
+
+/// `getpid()`: this process's own ID.
+///
+/// <https://man7.org/linux/man-pages/man2/getpid.2.html>
+pub fn getpid() -> Pid {
+    // SAFETY: the call touches no memory.
+    Pid(unsafe { call!(getpid("")) }.unwrap_or(0usize) as c_int)
+}
+
+/// `getpgid(0)`: the process group that this process is in.
+///
+/// <https://man7.org/linux/man-pages/man2/setpgid.2.html>
+pub fn getpgid() -> Pid {
+    // SAFETY: the call touches no memory.
+    Pid(unsafe { call!(getpgid("0"), 0) }.unwrap_or(0usize) as c_int)
+}
+
+/// `setsid()`: a new session, without a controlling terminal, and in it a new process group; this process leads both.
+///
+/// EPERM: it leads a process group already.
+/// <https://man7.org/linux/man-pages/man2/setsid.2.html>
+pub fn setsid() -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { call!(setsid("")) }
 }
 
 /// `prctl(PR_SET_PDEATHSIG, SIGKILL)`: asks to be killed when the thread that made this process ends.
@@ -116,7 +194,7 @@ pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
 /// <https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html>
 pub fn prctl_set_pdeathsig() -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
-    unsafe { call!(prctl("PR_SET_PDEATHSIG|SIGKILL"), libc::PR_SET_PDEATHSIG, libc::SIGKILL) }.map(drop)
+    unsafe { call!(prctl("PR_SET_PDEATHSIG|SIGKILL"), libc::PR_SET_PDEATHSIG, libc::SIGKILL) }
 }
 
 /// `set_tid_address(&word)`: when this thread ends, the kernel sets `word` to 0, if another process shares the memory then.
@@ -125,7 +203,7 @@ pub fn prctl_set_pdeathsig() -> Result<(), Errno> {
 /// <https://man7.org/linux/man-pages/man2/set_tid_address.2.html>
 pub fn set_tid_address(word: &'static AtomicU32) {
     // SAFETY: the kernel keeps the address, and writes an aligned word there that lives for ever and is atomic.
-    let tid = unsafe { call!(set_tid_address("%x"), word.as_ptr()) };
+    let tid: Result<(), Errno> = unsafe { call!(set_tid_address("%x"), word.as_ptr()) };
     let _ = tid; // The caller's own thread ID; the call always succeeds.
 }
 
@@ -135,7 +213,7 @@ pub fn set_tid_address(word: &'static AtomicU32) {
 /// <https://man7.org/linux/man-pages/man2/chdir.2.html>
 pub fn chdir(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(chdir("%s"), path.as_ptr()) }.map(drop)
+    unsafe { call!(chdir("%s"), path.as_ptr()) }
 }
 
 /// `clock_gettime(CLOCK_MONOTONIC, &timespec)`: the time since some moment, in nanoseconds.
@@ -144,19 +222,11 @@ pub fn chdir(path: &CStr) -> Result<(), Errno> {
 pub fn clock_gettime() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one struct timespec.
-    let read = unsafe { call!(clock_gettime("CLOCK_MONOTONIC|{...}"), libc::CLOCK_MONOTONIC, &raw mut time) };
+    let read: Result<(), Errno> =
+        unsafe { call!(clock_gettime("CLOCK_MONOTONIC|{...}"), libc::CLOCK_MONOTONIC, &raw mut time) };
     // The clock is always there, so the call cannot fail; and if it did, the time would be 0.
     let _ = read;
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-/// `ioctl(fd, TCGETS, &termios)`: whether the descriptor is a terminal.
-///
-/// <https://man7.org/linux/man-pages/man3/isatty.3.html>
-pub fn isatty(fd: BorrowedFd) -> bool {
-    let mut termios = MaybeUninit::<libc::termios2>::uninit();
-    // SAFETY: the kernel writes a struct termios, which is the smaller of the two.
-    unsafe { call!(ioctl("%d|TCGETS|{...}"), fd.raw(), libc::TCGETS, termios.as_mut_ptr()) }.is_ok()
 }
 
 #[cfg(test)]

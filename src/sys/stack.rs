@@ -2,8 +2,7 @@
 
 use core::ffi::c_void;
 
-use syscalls::Errno;
-
+use super::Errno;
 use super::call::call;
 
 /// The size of the guard in bytes: a whole number of pages everywhere, since some aarch64 machines have pages of 64 KiB.
@@ -40,14 +39,13 @@ impl Stack {
                 len,
                 libc::PROT_NONE,
                 flags,
-                -1isize,
-                0
+                -1isize
             )
         }?;
         let stack = Self { base, len };
         let open = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: the range lies in the mapping made above, which nothing refers to yet.
-        unsafe { call!(mprotect("%x|%d|PROT_READ+PROT_WRITE"), base + GUARD, size, open) }?;
+        let () = unsafe { call!(mprotect("%x|%d|PROT_READ+PROT_WRITE"), base + GUARD, size, open) }?;
         Ok(stack)
     }
 
@@ -74,7 +72,8 @@ pub fn give_back_code() {
     let len = (&raw const etext as usize).saturating_sub(from);
     // SAFETY: between the two addresses there is nothing but code and what is only read: the kernel takes away pages that are
     // the same as in the file, and reads them anew when they are touched.
-    let given = unsafe { call!(madvise("%x|%d|MADV_DONTNEED"), from, len, libc::MADV_DONTNEED) };
+    let given: Result<(), Errno> =
+        unsafe { call!(madvise("%x|%d|MADV_DONTNEED"), from, len, libc::MADV_DONTNEED) };
     // If it could not, the memory is kept, and that is all.
     let _ = given;
 }
@@ -82,7 +81,7 @@ pub fn give_back_code() {
 impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own, and whoever ran on it borrowed the value.
-        let unmapped = unsafe { call!(munmap("%x|%d"), self.base, self.len) };
+        let unmapped: Result<(), Errno> = unsafe { call!(munmap("%x|%d"), self.base, self.len) };
         // munmap of a whole mapping cannot fail; and if it did, the memory would go with the process.
         let _ = unmapped;
     }

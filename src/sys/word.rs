@@ -4,6 +4,14 @@ use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
+use crate::text::has;
+
+/// What stands before the first NUL; None: there is no NUL.
+pub fn before_nul(bytes: &[u8]) -> Option<&CStr> {
+    // SAFETY: there is a NUL among the bytes, all of which may be read, and for as long as the result.
+    has(bytes, 0).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
+}
+
 /// A NUL-terminated string by its address alone, so that `Option<Word>` is a C `char *` and `None` is NULL.
 #[derive(Clone, Copy)]
 #[repr(transparent)]

@@ -21,7 +21,8 @@ pub struct Trace {
 /// Runs `PREFIX strace … container WORDS`.
 pub fn trace(host: &Host, prefix: &[&str], words: &[&str]) -> Trace {
     let log = host.dir.join("strace");
-    let strace = ["strace", "-f", "-qq", "-e", "signal=none", "-o", log.to_str().unwrap(), PROGRAM];
+    // -I2: else strace would start the program with SIGTSTP ignored, because of -o.
+    let strace = ["strace", "-I2", "-f", "-qq", "-e", "signal=none", "-o", log.to_str().unwrap(), PROGRAM];
     let all: Vec<&str> = prefix.iter().chain(&strace).chain(words).copied().collect();
     let mut command = Command::new(all[0]);
     command.args(&all[1..]).current_dir(ROOT);
@@ -51,6 +52,18 @@ fn calls(log: &str) -> (Vec<Call>, Vec<Call>) {
     (before, after)
 }
 
+/// Runs what follows on a terminal of its own, where some keys are pressed after two seconds.
+fn on_a_terminal(keys: &str) -> [&str; 4] {
+    const PYTHON: &str = "import os, pty, sys, time\n\
+        pid, master = pty.fork()\n\
+        if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])\n\
+        if sys.argv[1]:\n    time.sleep(2); os.write(master, sys.argv[1].encode())\n\
+        try:\n    while os.read(master, 4096): pass\n\
+        except OSError: pass\n\
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    ["python3", "-c", PYTHON, keys]
+}
+
 /// Runs that go as they should and runs that fail, so that between them every call of the program is made.
 pub fn traces() -> Vec<Trace> {
     let host = Host::new("traces");
@@ -75,7 +88,17 @@ pub fn traces() -> Vec<Trace> {
         run(0, &[], &[id, "alpine", "true"]),
         run(0, &[], &[id, "alpine", "true"]),
         run(0, &[], &["--bare", id, "alpine", "true"]),
+        run(0, &[], &["-w", "/new", "-u", "daemon", "--ulimit=core=0", id, "alpine", "true"]),
+        run(
+            0,
+            &[],
+            &["--rm", "-v", "/etc/passwd:/a/b:ro", "--tmpfs", "/m", "--read-only", id, "alpine", "true"],
+        ),
         run(0, &[], &["--skip", "detach", id, "alpine", "true"]),
+        run(0, &[], &["-t", id, "alpine", "true"]),
+        run(0, &[], &["--init", id, "alpine", "true"]),
+        run(0, &on_a_terminal(""), &["-T", id, "alpine", "true"]),
+        run(130, &on_a_terminal("\x03"), &[id, "alpine", "sleep", "20"]),
         run(125, &[], &[id, "no-such-image", "true"]),
         run(127, &[], &[id, "alpine", "no-such-command"]),
         run(126, &["env", &elsewhere], &[id, "broken", "no-loader"]),

@@ -5,6 +5,8 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of this.
 
+pub mod pty;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -89,6 +91,15 @@ impl Host {
         let pids =
             fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         pids.filter(is_ours).collect()
+    }
+
+    /// Whether a program of that name runs in a container of this test; its start is over, and it is not stopped.
+    pub fn runs(&self, name: &str) -> bool {
+        let is_it = |pid: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.contains(&format!("({name}) S"))
+        };
+        self.processes().iter().any(is_it)
     }
 
     /// An image of this test's own: a copy of busybox, in a directory of images of its own.

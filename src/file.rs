@@ -1,0 +1,87 @@
+//! Small files whose contents decide something: lists of users and groups of the image, variables of the host.
+//!
+//! What is at such a path may be anything, and in an image it may have been put there to do harm: a pipe that nobody writes
+//! to, a device, a file without end. So it is looked at before it is opened, and no more of it is read than it had then.
+
+use core::ffi::CStr;
+
+use crate::step::{Reported, Step};
+use crate::sys::{self, Errno, OwnedFd};
+use crate::text::{has, split, visible};
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// The longest line that [`File::find`] reads, in bytes, its newline counted.
+const LONGEST: usize = 16 * 1024;
+
+/// Who is shown the lines of a file, and says when that is enough.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
+
+/// An open regular file of limited size.
+pub struct File {
+    fd: OwnedFd,
+    /// Its size in bytes.
+    pub size: usize,
+}
+
+impl File {
+    /// Opens the file; None: there is none.
+    pub fn open(step: &Step, path: &CStr) -> Result<Option<Self>, Reported> {
+        let refused = |errno, hint: &[u8]| Err(step.failed_with(visible(path), errno, &[hint]));
+        let status = match sys::stat(path) {
+            Ok(status) => status,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(errno) => return Err(step.failed(visible(path), errno)),
+        };
+        match status.mode & libc::S_IFMT {
+            libc::S_IFREG if status.size > LARGEST => refused(Errno::EFBIG, b"it is larger than 1 MiB"),
+            libc::S_IFREG => {
+                // If another process puts a pipe or a terminal there meanwhile, these flags keep it from doing anything.
+                let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+                let opened = sys::openat(path, flags, 0).map_err(|errno| step.failed(path, errno));
+                opened.map(|fd| Some(Self { fd, size: status.size as usize }))
+            }
+            libc::S_IFDIR => refused(Errno::EISDIR, b"it is no regular file"),
+            _ => refused(Errno::EINVAL, b"it is no regular file"),
+        }
+    }
+
+    /// Reads from `offset` on, until the buffer is full or the file at its end; returns how much.
+    pub fn read(&self, buffer: &mut [u8], offset: usize) -> Result<usize, Errno> {
+        let mut len = 0;
+        while let Some(rest) = buffer.get_mut(len..).filter(|rest| !rest.is_empty()) {
+            match sys::pread(self.fd.borrow(), rest, (offset + len) as u64)? {
+                0 => break,
+                read => len += read,
+            }
+        }
+        Ok(len)
+    }
+
+    /// Shows the lines of the file, in their order, to `is_enough`, until it says that it is. A line with a NUL in it is none,
+    /// since no text file has one. EFBIG: a line is too long. It is not passed over, for it may be the one that is looked for.
+    pub fn find(&self, is_enough: Visit) -> Result<(), Errno> {
+        let mut buffer = [0; LONGEST];
+        let mut offset = 0;
+        while offset < self.size {
+            let wanted = buffer.get_mut(..LONGEST.min(self.size - offset)).unwrap_or_default();
+            let wanted_len = wanted.len();
+            let len = self.read(wanted, offset)?;
+            let read = buffer.get(..len).unwrap_or_default();
+            let is_last = len < wanted_len || offset + len == self.size;
+            let whole = if is_last { len } else { end_of_lines(read).ok_or(Errno::EFBIG)? };
+            let mut lines = split(read.get(..whole).unwrap_or_default(), b'\n');
+            if is_last && len == 0 || lines.any(|line| !has(line, 0) && is_enough(line)) {
+                break;
+            }
+            offset += whole;
+        }
+        Ok(())
+    }
+}
+
+/// Where the last whole line ends, its newline counted.
+fn end_of_lines(text: &[u8]) -> Option<usize> {
+    text.iter().rposition(|byte| *byte == b'\n').map(|newline| newline + 1)
+}

@@ -1,0 +1,117 @@
+//! `--init`: a PID 1 that reaps, and the command as PID 2.
+
+mod common;
+
+use common::pty::Pty;
+use common::{Host, Supervisor, shell, wait_until};
+use std::io::Read;
+use std::process::Stdio;
+
+#[test]
+fn the_command_is_pid_2_and_its_status_is_the_containers() {
+    let host = Host::new("status");
+    host.run(&["--init"], "busybox", &["sh", "-c", "echo $$ $PPID; exit 7"]).assert(7, "2 1\n", "");
+    host.run(&["--init"], "busybox", &["true"]).assert_stdout("");
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_said_so() {
+    let host = Host::new("exec");
+    let missing = host.run(&["--init"], "busybox", &["no-such"]);
+    missing.assert(127, "", "container: exec no-such: ENOENT (No such file or directory)\n");
+    assert_eq!(host.run(&["--init"], "busybox", &["/etc"]).status, 126);
+}
+
+#[test]
+fn pid_2_is_not_protected_from_signals_of_its_own() {
+    let host = Host::new("deaf");
+    host.run(&["--init"], "busybox", &["sh", "-c", "kill -9 $$; echo still here"]).assert(137, "", "");
+    host.run(&["--init"], "busybox", &["sh", "-c", "kill $$; echo still here"]).assert(143, "", "");
+    // What is sent to PID 1 it passes on.
+    let script = "trap 'echo caught; exit 3' TERM; kill 1; while :; do sleep 0.02; done";
+    host.run(&["--init"], "busybox", &["sh", "-c", script]).assert(3, "caught\n", "");
+    host.run(&["--init"], "busybox", &["sh", "-c", "kill -9 1; echo still here"])
+        .assert_stdout("still here\n");
+}
+
+#[test]
+fn ten_thousand_orphans_leave_no_zombie() {
+    let host = Host::new("orphans");
+    let script = "i=0; while [ $i -lt 100 ]; do ( j=0; while [ $j -lt 100 ]; do : & j=$((j+1)); done ) & i=$((i+1));
+                  [ $((i % 10)) != 0 ] || wait; done; wait
+                  n=0; while set -- /proc/[0-9]*; [ $# != 2 ] && [ $n -lt 200 ]; do sleep 0.02; n=$((n+1)); done
+                  echo /proc/[0-9]*";
+    host.run(&["--init"], "busybox", &["sh", "-c", script]).assert_stdout("/proc/1 /proc/2\n");
+}
+
+#[test]
+fn the_status_is_the_commands_and_not_an_orphans() {
+    let host = Host::new("others");
+    let script = "(sh -c 'sleep 0.05; exit 5' &); sleep 0.2; exit 6";
+    host.run(&["--init"], "busybox", &["sh", "-c", script]).assert(6, "", "");
+    // Who is left when the command ends, ends too.
+    host.run(&["--init"], "busybox", &["sh", "-c", "(sleep 1000 &); exit 3"]).assert(3, "", "");
+}
+
+#[test]
+fn pid_1_holds_nothing_of_the_caller() {
+    let host = Host::new("nothing");
+    // It clears its memory when the command has begun.
+    let script = "n=0; while [ $(tr -d '\\0' </proc/1/environ | wc -c) != 0 ] && [ $n -lt 50 ]; do sleep 0.02; n=$((n+1)); done
+                  tr -d '\\0' </proc/1/environ | wc -c; grep -c SECRET /proc/1/environ
+                  ls /proc/1/fd | wc -l; for fd in /proc/1/fd/*; do readlink $fd; done; cd -P /proc/1/cwd; pwd";
+    let mut command = host.command(&["--init", &host.id, "busybox", "sh", "-c", script]);
+    let outcome = common::outcome(command.env("SECRET", "of the caller"));
+    outcome.assert_stdout("0\n0\n1\nanon_inode:[signalfd]\n/\n");
+}
+
+fn start(host: &Host) -> Supervisor {
+    let args = ["--init", &host.id, "busybox", "sh", "-c", "echo started; exec sleep 1000"];
+    let mut child = host.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 8]).unwrap();
+    Supervisor(child)
+}
+
+#[test]
+fn a_pid_2_that_is_killed_from_outside_is_status_137() {
+    let host = Host::new("killed");
+    let mut container = start(&host);
+    wait_until("it sleeps, and PID 1 has no environment", || {
+        host.runs("sleep") && host.processes().len() == 1
+    });
+    shell(&format!("kill -9 {}", host.processes()[0]));
+    assert_eq!(container.status(), Some(137));
+}
+
+#[test]
+fn it_dies_with_its_supervisor() {
+    let host = Host::new("dies");
+    let mut container = start(&host);
+    let pid_1 = shell(&format!("pgrep -P {}", container.pid()));
+    container.kill();
+    wait_until("all are dead", || {
+        host.processes().is_empty() && !std::path::Path::new(&format!("/proc/{}", pid_1.trim())).exists()
+    });
+}
+
+#[test]
+fn a_shell_below_it_has_job_control() {
+    let (host, mut pty) = (Host::new("jobs"), Pty::new());
+    let before = pty.modes();
+    let mut container = pty.start(&host, &["--init"], "alpine", &["sh"]);
+    assert!(!pty.expect("/ # ").contains("can't access tty"));
+    pty.type_in("echo $$; tty; sleep 1000\r");
+    pty.expect("2\r\n/dev/pts/0\r\n");
+    wait_until("it sleeps", || host.runs("sleep"));
+    pty.type_in("\x1a");
+    pty.expect("[1]+  Stopped");
+    pty.expect("/ # ");
+    pty.type_in("fg; echo $?.\r");
+    pty.expect("sleep 1000\r\n");
+    wait_until("it goes on", || host.runs("sleep"));
+    pty.type_in("\x03");
+    pty.expect("/ # ");
+    pty.type_in("exit 7\r");
+    assert_eq!(pty.end(&mut container), Some(7));
+    assert_eq!(pty.modes(), before);
+}

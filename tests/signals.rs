@@ -1,0 +1,289 @@
+//! Signals that are sent to the supervisor, and what becomes of the command.
+
+mod common;
+
+use common::{Host, Outcome, PROGRAM, Supervisor, outcome, shell, wait_until};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{ChildStdout, Stdio};
+use std::time::Duration;
+
+/// Starts a container of which stdout is read here, and returns once it has written the line `ready`.
+fn start(
+    host: &Host,
+    options: &[&str],
+    image: &str,
+    command: &[&str],
+) -> (Supervisor, BufReader<ChildStdout>) {
+    let mut program = host.command(&[options, &[&*host.id, image], command].concat());
+    program.env("CONTAINER_IMAGES", if image == "own" { host.dir.join("images") } else { common::images() });
+    let mut child = program.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    assert_eq!(line(&mut stdout), "ready");
+    (Supervisor(child), stdout)
+}
+
+fn line(stdout: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    line.trim_end().to_string()
+}
+
+fn kill(signal: &str, pid: u32) {
+    shell(&format!("kill -{signal} {pid}"));
+}
+
+/// The state of a process, as ps(1) shows it.
+fn state(pid: u32) -> String {
+    shell(&format!("sed 's/.*) //' /proc/{pid}/stat | cut -c 1")).trim().to_string()
+}
+
+#[test]
+fn a_signal_reaches_a_command_that_has_a_handler() {
+    let host = Host::new("handler");
+    let signals = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "CONT", "WINCH", "ALRM", "URG", "RTMIN"];
+    for options in [&[][..], &["--init"]] {
+        let traps: String = signals
+            .iter()
+            .map(|name| {
+                let number = if *name == "RTMIN" { "34".to_string() } else { (*name).to_string() };
+                format!("trap 'echo {name}' {number}; ")
+            })
+            .collect();
+        let script = format!("{traps} echo ready; while :; do sleep 0.02; done");
+        let (mut container, mut stdout) = start(&host, options, "busybox", &["sh", "-c", &script]);
+        for name in signals.iter().filter(|name| **name != "QUIT") {
+            kill(if *name == "RTMIN" { "34" } else { name }, container.pid());
+            assert_eq!(line(&mut stdout), *name, "{options:?}");
+        }
+        kill("KILL", container.pid());
+        container.status();
+        wait_until("it is dead", || host.processes().is_empty());
+    }
+}
+
+#[test]
+fn a_handler_that_exits_gives_the_status() {
+    let host = Host::new("status");
+    let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.02; done";
+    for options in [&[][..], &["--init"]] {
+        let (mut container, _) = start(&host, options, "busybox", &["sh", "-c", script]);
+        kill("TERM", container.pid());
+        assert_eq!(container.status(), Some(9));
+    }
+}
+
+#[test]
+fn a_signal_ends_a_command_that_leaves_it_at_the_default() {
+    let host = Host::new("default");
+    for options in [&[][..], &["--init"]] {
+        for (name, number) in [
+            ("HUP", 1),
+            ("INT", 2),
+            ("QUIT", 3),
+            ("USR1", 10),
+            ("USR2", 12),
+            ("ALRM", 14),
+            ("TERM", 15),
+            ("PIPE", 13),
+        ] {
+            let (mut container, _) =
+                start(&host, options, "busybox", &["sh", "-c", "echo ready; exec sleep 1000"]);
+            wait_until("it sleeps", || {
+                host.processes().iter().all(|pid| shell(&format!("cat /proc/{pid}/comm")) == "sleep\n")
+            });
+            kill(name, container.pid());
+            assert_eq!(container.status(), Some(128 + number), "{name} {options:?}");
+        }
+    }
+}
+
+#[test]
+fn timeout_ends_a_container() {
+    let host = Host::new("timeout");
+    let mut timeout = std::process::Command::new("timeout");
+    timeout.args(["0.3", PROGRAM, &host.id, "busybox", "sleep", "1000"]);
+    timeout.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+    outcome(&mut timeout).assert(124, "", "");
+}
+
+#[test]
+fn a_command_that_ignores_a_signal_is_left_alone() {
+    let host = Host::new("ignored");
+    let script = "trap '' TERM; trap 'exit 4' USR1; echo ready; while :; do sleep 0.02; done";
+    let (mut container, _) = start(&host, &[], "busybox", &["sh", "-c", script]);
+    kill("TERM", container.pid());
+    kill("USR1", container.pid());
+    assert_eq!(container.status(), Some(4));
+}
+
+/// Blocks SIGTERM, and takes it with sigwait(3).
+const SIGWAIT: &str = r#"
+#include <signal.h>
+#include <stdio.h>
+int main(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, 0);
+    puts("ready");
+    fflush(stdout);
+    int signal;
+    sigwait(&set, &signal);
+    printf("got %d\n", signal);
+    return 9;
+}
+"#;
+
+#[test]
+fn a_command_that_waits_for_a_signal_with_sigwait_gets_it() {
+    let host = Host::new("sigwait");
+    let image = host.own_image("own");
+    std::fs::write(host.dir.join("sigwait.c"), SIGWAIT).unwrap();
+    shell(&format!("gcc -static -w -o '{}/bin/wait' '{}/sigwait.c'", image.display(), host.dir.display()));
+    for options in [&[][..], &["--init"]] {
+        let (mut container, mut stdout) = start(&host, options, "own", &["wait"]);
+        wait_until("it waits", || {
+            host.processes()
+                .iter()
+                .all(|pid| shell(&format!("cut -d ' ' -f 1 /proc/{pid}/syscall")) != "running\n")
+        });
+        kill("TERM", container.pid());
+        assert_eq!(container.status(), Some(9), "{options:?}");
+        assert_eq!(line(&mut stdout), "got 15");
+    }
+}
+
+#[test]
+fn a_stopped_command_stops_the_supervisor_and_sigcont_wakes_both() {
+    let host = Host::new("stop");
+    let (mut container, _) = start(&host, &[], "busybox", &["sh", "-c", "echo ready; exec sleep 1000"]);
+    let command = host.processes()[0];
+    for (signal, pid) in [("TSTP", container.pid()), ("STOP", command)] {
+        kill(signal, pid);
+        wait_until("both are stopped", || state(command) == "T" && state(container.pid()) == "T");
+        kill("CONT", container.pid());
+        wait_until("both go on", || state(command) == "S" && state(container.pid()) == "S");
+    }
+    // Stopped, it keeps a signal until it is woken, as any process does.
+    kill("TSTP", container.pid());
+    wait_until("both are stopped", || state(command) == "T" && state(container.pid()) == "T");
+    kill("TERM", container.pid());
+    assert!(container.0.try_wait().unwrap().is_none());
+    kill("CONT", container.pid());
+    assert_eq!(container.status(), Some(143));
+}
+
+#[test]
+fn a_stopped_supervisor_leaves_the_command_alone() {
+    let host = Host::new("supervisor");
+    let (mut container, mut stdout) =
+        start(&host, &[], "busybox", &["sh", "-c", "echo ready; while :; do echo up; sleep 0.05; done"]);
+    kill("STOP", container.pid());
+    wait_until("it is stopped", || state(container.pid()) == "T");
+    (0..5).for_each(|_| assert_eq!(line(&mut stdout), "up"));
+    kill("CONT", container.pid());
+    kill("KILL", container.pid());
+    assert_eq!(container.status(), None);
+}
+
+#[test]
+fn a_signal_at_any_moment_of_the_start_ends_it_and_leaves_nothing() {
+    let host = Host::new("start");
+    host.run(&[], "busybox", &["true"]).assert_stdout("");
+    for round in 0..60 {
+        let options: &[&str] = if round % 3 == 0 { &["--init"] } else { &[] };
+        let mut command = host.command(&[options, &[&*host.id, "busybox", "sleep", "1000"]].concat());
+        let mut container = Supervisor(command.spawn().unwrap());
+        std::thread::sleep(Duration::from_micros(round * 60));
+        kill("TERM", container.pid());
+        // Before it takes signals it ends by this one itself, as any process does.
+        let status = container.status();
+        assert!([None, Some(143)].contains(&status), "{status:?}");
+        wait_until("nothing is left", || host.processes().is_empty());
+    }
+}
+
+#[test]
+fn the_command_has_every_signal_at_its_default_whatever_the_caller_had() {
+    let host = Host::new("dispositions");
+    let caller = "import os, signal, sys
+for s in (1, 2, 3, 13, 15, 20, 34): signal.signal(s, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+os.execv(sys.argv[1], sys.argv[1:])";
+    for options in [&[][..], &["--init"], &["-t"]] {
+        let mut python = std::process::Command::new("python3");
+        python.args(["-c", caller, PROGRAM]).args(options).arg(&host.id).args([
+            "busybox",
+            "grep",
+            "-E",
+            "Sig(Blk|Ign|Cgt)",
+            "/proc/self/status",
+        ]);
+        python
+            .env("CONTAINER_STATE", &host.state)
+            .env("CONTAINER_IMAGES", common::images())
+            .stdin(Stdio::null());
+        let Outcome { status, stdout, .. } = outcome(&mut python);
+        let zero = "0000000000000000";
+        let lines = format!("SigBlk:\t{zero}\nSigIgn:\t{zero}\nSigCgt:\t{zero}\n");
+        assert_eq!((status, stdout.replace('\r', "").replace("^D\x08\x08", "")), (0, lines), "{options:?}");
+    }
+}
+
+#[test]
+fn nohup_keeps_sighup_from_the_command() {
+    let host = Host::new("nohup");
+    let mut nohup = std::process::Command::new("nohup");
+    nohup.args([PROGRAM, &host.id, "busybox", "sh", "-c", "echo ready; exec sleep 1000"]);
+    nohup.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images()).stdin(Stdio::null());
+    let mut container = Supervisor(nohup.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    assert_eq!(line(&mut BufReader::new(container.0.stdout.take().unwrap())), "ready");
+    kill("HUP", container.pid());
+    kill("TERM", container.pid());
+    assert_eq!(container.status(), Some(143));
+}
+
+#[test]
+fn pipes_stay_pipes() {
+    let host = Host::new("pipes");
+    let bash = |script: String| {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &script])
+            .env("CONTAINER_STATE", &host.state)
+            .env("CONTAINER_IMAGES", common::images());
+        outcome(bash.env("C", PROGRAM).env("ID", &host.id))
+    };
+    bash("echo hi | $C $ID alpine cat | wc -c".into()).assert_stdout("3\n");
+    let sum = shell("seq 300000 | tr '\\n' '\\r' | md5sum");
+    bash("seq 300000 | tr '\\n' '\\r' | $C $ID alpine cat | md5sum".into()).assert_stdout(&sum);
+    // A reader that goes away ends it.
+    let ended = bash("timeout 10 $C $ID alpine sh -c 'while echo y; do :; done 2>/dev/null' | head -n 1; echo $((${PIPESTATUS[0]} != 124))".into());
+    assert_eq!((ended.status, &*ended.stdout), (0, "y\n1\n"), "{ended:?}");
+    assert!(!ended.stderr.contains("container:"), "{ended:?}");
+}
+
+#[test]
+fn the_supervisor_without_a_terminal_sleeps_too_and_stays_small() {
+    let host = Host::new("idle");
+    let (mut container, mut stdout) = start(
+        &host,
+        &[],
+        "busybox",
+        &["sh", "-c", "trap 'echo caught' USR1; echo ready; while :; do read x; sleep 1000 & wait; done"],
+    );
+    for _ in 0..10 {
+        kill("USR1", container.pid());
+        assert_eq!(line(&mut stdout), "caught");
+    }
+    let count = || shell(&format!("grep ctxt_switches /proc/{}/status", container.pid()));
+    std::thread::sleep(Duration::from_millis(100));
+    let before = count();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(count(), before);
+    // A debug build is a larger one.
+    let memory = shell(&format!("grep VmRSS /proc/{}/status | tr -dc 0-9", container.pid()));
+    assert!(cfg!(debug_assertions) || memory.parse::<u32>().unwrap() <= 64, "{memory} KiB");
+    kill("KILL", container.pid());
+    container.status();
+    let _ = stdout.read_to_string(&mut String::new());
+}
