@@ -264,7 +264,9 @@ class Results:
         return (f"{count} runs each, in {len(rounds)} rounds; in each round all of them, in an order of its own. Times "
                 "are medians of all runs. A ratio is the median of the rounds' ratios of medians; in brackets is its "
                 "interval, from order statistics, that holds with 95 % confidence. “Cannot tell”: the interval has 1 "
-                "or the bar inside. What hyperfine needs to start a process is in all times, chroot's too.")
+                "or the bar inside. What hyperfine needs to start a process is in all times, chroot's too. All run in "
+                "the C locale: in another one, programs that use the C library's locales, chroot among them, start "
+                "more slowly, and `container` does not.")
 
     def calls_text(self):
         """What is counted."""

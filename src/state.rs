@@ -104,6 +104,7 @@ impl<'a> State<'a> {
     #[inline(never)]
     pub fn unmark(&self) -> bool {
         let text = &mut Text::new();
+        // Without a mark there is nothing to take away, and one that stays is met by the next run.
         let _ = sys::unlink(self.spec.container_path(text, b"/work/work/incompat/volatile/dirty"));
         let outcome = sys::rmdir(self.spec.container_path(text, b"/work/work/incompat/volatile"));
         let _ = sys::rmdir(self.spec.container_path(text, b"/work/work/incompat"));
