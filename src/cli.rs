@@ -5,11 +5,11 @@ use core::ffi::CStr;
 use crate::explain::Explain;
 use crate::limits::{self, Limit};
 use crate::print::Printer;
-use crate::run::{PARENT, PARSE, SEQUENCE};
+use crate::run::{PARENT, SEQUENCE, WRITE};
 use crate::spec::{Command, Name, Skipped, Spec};
-use crate::step::{self, Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{Errno, Process, STDOUT, Word, before_nul};
-use crate::text::visible;
+use crate::text::{split, visible};
 use crate::user;
 use crate::volume::{self, Memory, Volume};
 
@@ -60,7 +60,7 @@ enum Wrong {
     Form(&'static str),
     /// It is none of the steps, or there is none.
     UnknownStep,
-    /// It is a step, but of the parent.
+    /// It is a but of the parent.
     ParentStep,
     /// It is none of the words that there are; these are.
     OneOf(&'static str),
@@ -470,7 +470,7 @@ fn refused(word: &CStr, wrong: Wrong) -> Reported {
         Wrong::Form(form) => usage(word, &[b"it must be ", form.as_bytes()]),
         Wrong::OneOf(words) => usage(word, &[b"there is ", words.as_bytes()]),
         Wrong::NoName => usage(word, &[b"a host name", RULE]),
-        Wrong::TooMany => PARSE.failed_with(visible(word), Errno::E2BIG, &[b"at most 32 volumes"]),
+        Wrong::TooMany => step::failed_with(visible(word), Errno::E2BIG, &[b"at most 32 volumes"]),
         Wrong::ParentStep => usage(
             word,
             &[b"the parent's steps hand values on to each other, and none of them can be left out"],
@@ -600,7 +600,7 @@ fn missing(operand: &CStr) -> Reported {
 }
 
 fn usage(word: &CStr, hint: &[&[u8]]) -> Reported {
-    PARSE.failed_with(visible(word), Errno::EINVAL, hint)
+    step::failed_with(visible(word), Errno::EINVAL, hint)
 }
 
 /// The value of an environment variable; one that is empty counts as unset.
@@ -672,22 +672,19 @@ fn put_padding(printer: &mut Printer, len: usize, width: usize) {
     }
 }
 
-/// `--steps`, on stdout: for each step its name, its system calls and its chapter, and why it is there.
+/// `--steps`, on stdout: for each step its name, its system calls, its chapter, and why it is there.
 pub fn print_steps() -> Result<u8, Reported> {
     let mut printer = Printer::new(STDOUT);
     for (column, steps) in &[(&b"parent"[..], &PARENT[..]), (b"child", &SEQUENCE)] {
         printer.put(column).put(b"\n");
         for step in *steps {
             printer.put(b"  ").put(step.name.as_bytes());
-            put_padding(&mut printer, step.name.len(), 8);
-            printer.put(b" ").put(step.calls.as_bytes());
-            put_padding(&mut printer, step.calls.len(), 60);
-            printer
-                .put(b" ")
-                .put(step.chapter.as_bytes())
-                .put(b"\n           ")
-                .put(step.why.as_bytes())
-                .put(b"\n");
+            let mut column = 2 + step.name.len();
+            for line in split(step.text.as_bytes(), b'\n') {
+                put_padding(&mut printer, column, 11);
+                printer.put(line).put(b"\n");
+                column = 0;
+            }
         }
     }
     printed(&mut printer, c"--steps")
@@ -701,6 +698,6 @@ pub fn print_version() -> Result<u8, Reported> {
 }
 
 fn printed(printer: &mut Printer, word: &CStr) -> Result<u8, Reported> {
-    const WRITE: &Step = &Step { name: "write", ..PARENT[0] };
-    printer.finish().map(|()| 0).map_err(|errno| WRITE.failed(word, errno))
+    step::begin(&WRITE);
+    printer.finish().map(|()| 0).map_err(|errno| step::failed(word, errno))
 }

@@ -9,7 +9,7 @@ use core::iter;
 use crate::cli::{self, entry};
 use crate::file::File;
 use crate::spec::Spec;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{Errno, Memory, Vector, Word, before_nul};
 use crate::text::{decimal, has, split, visible};
 
@@ -27,15 +27,15 @@ pub struct Files([Option<Memory>; MOST_FILES]);
 
 impl Files {
     /// envfile: reads and checks them, before anything is made.
-    pub fn read(step: &Step, spec: &Spec) -> Result<Self, Reported> {
+    pub fn read(spec: &Spec) -> Result<Self, Reported> {
         const TOO_MANY: &[u8] = b"there can be 8 files at most";
         let mut files = [const { None }; MOST_FILES];
         let mut free = files.iter_mut();
         for path in cli::values(spec.options, "--env-file") {
             let Some(file) = free.next() else {
-                return Err(step.failed_with(visible(path), Errno::E2BIG, &[TOO_MANY]));
+                return Err(step::failed_with(visible(path), Errno::E2BIG, &[TOO_MANY]));
             };
-            *file = Some(read(step, path)?);
+            *file = Some(read(path)?);
         }
         Ok(Self(files))
     }
@@ -47,15 +47,15 @@ impl Files {
 }
 
 /// Reads one file into memory that has room for a NUL after its last line.
-fn read(step: &Step, path: &CStr) -> Result<Memory, Reported> {
-    let failed = |errno| step.failed(visible(path), errno);
-    let file = File::open(step, path)?.ok_or_else(|| failed(Errno::ENOENT))?;
+fn read(path: &CStr) -> Result<Memory, Reported> {
+    let failed = |errno| step::failed(visible(path), errno);
+    let file = File::open(path)?.ok_or_else(|| failed(Errno::ENOENT))?;
     let mut memory = Memory::map(file.size + 1).map_err(failed)?;
     let text = memory.bytes_mut().get_mut(..file.size).unwrap_or_default();
     let len = file.read(text, 0).map_err(failed)?;
     let text = text.get_mut(..len).unwrap_or_default();
     if has(text, 0) {
-        return Err(step.failed_with(path, Errno::EINVAL, &[b"there is a NUL in it, so it is no text"]));
+        return Err(step::failed_with(path, Errno::EINVAL, &[b"there is a NUL in it, so it is no text"]));
     }
     end_lines(text);
     let is_wrong = |line| variable_of(line).is_some_and(|variable| !has_name(variable));
@@ -63,7 +63,7 @@ fn read(step: &Step, path: &CStr) -> Result<Memory, Reported> {
         let mut digits = [0; 10];
         let number = decimal(index as u32 + 1, &mut digits);
         let hint = [b"line ", number, b" is neither NAME=VALUE nor NAME, without blanks in NAME"];
-        return Err(step.failed_with(path, Errno::EINVAL, &hint));
+        return Err(step::failed_with(path, Errno::EINVAL, &hint));
     }
     Ok(memory)
 }

@@ -6,7 +6,7 @@ use crate::environment::Environment;
 use crate::interpreter;
 use crate::run::Scene;
 use crate::spec::Command;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno, Vector, Word};
 use crate::text::{Text, has, split, visible};
 
@@ -23,21 +23,21 @@ const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// exec: this process becomes the command. It returns only if it could not.
-pub fn exec(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn exec(scene: &mut Scene) -> Result<(), Reported> {
     let command = scene.spec.command;
-    let failed = |errno| step.failed(visible(command.name()), errno);
+    let failed = |errno| step::failed(visible(command.name()), errno);
     let text = &mut Text::new();
     let hostname = text.join(&[b"HOSTNAME=", scene.spec.hostname.to_bytes()]);
     let home = scene.identity.as_ref().map_or(c"HOME=/root", |identity| identity.home.as_cstr());
     let environment = &mut Environment::new();
     let filled = environment.fill(scene.spec, scene.files, hostname, home);
-    filled.map_err(|errno| step.failed_with(c"--env", errno, &[TOO_MANY]))?;
+    filled.map_err(|errno| step::failed_with(c"--env", errno, &[TOO_MANY]))?;
     let (Some(argv), Some(env)) = (command.argv(), environment.vector()) else {
         return Err(failed(Errno::EINVAL));
     };
     sys::close_range(3, u32::MAX).map_err(failed)?;
     let errno = search(command, environment.path(), argv, env);
-    Err(explain(step, command, environment.path(), errno))
+    Err(explain(command, environment.path(), errno))
 }
 
 /// Tries the places where the command may be, until one of them runs it; returns why none did.
@@ -97,25 +97,25 @@ fn run_in_shell(path: &CStr, command: Command, env: Vector) -> Errno {
 }
 
 /// Says why the command did not run, with the status that says whether it was found.
-fn explain(step: &Step, command: Command, directories: &[u8], errno: Errno) -> Reported {
+fn explain(command: Command, directories: &[u8], errno: Errno) -> Reported {
     const NOT_EXECUTABLE: &[u8] = b"it, or what runs it, is a directory or not executable: see chmod +x";
     const NO_FORMAT: &[u8] =
         b"it is for another kind of machine; or it is a script without #!, and the image has no /bin/sh that runs";
     let name = visible(command.name());
     let hint: &[&[u8]] = match errno {
-        Errno::ENOENT | Errno::ENOTDIR => return explain_not_found(step, name, directories, errno),
+        Errno::ENOENT | Errno::ENOTDIR => return explain_not_found(name, directories, errno),
         Errno::EACCES => &[NOT_EXECUTABLE],
         Errno::ENOEXEC => &[NO_FORMAT],
         _ => &[],
     };
-    step.failed_with(name, errno, hint).with_status(CANNOT_RUN)
+    step::failed_with(name, errno, hint).with_status(CANNOT_RUN)
 }
 
 /// Either it is not there; or the file is, and what is not there is what runs it, or what runs that in its turn.
-fn explain_not_found(step: &Step, name: &CStr, directories: &[u8], errno: Errno) -> Reported {
+fn explain_not_found(name: &CStr, directories: &[u8], errno: Errno) -> Reported {
     let (path, interpreter) = (&mut Text::new(), &mut Text::new());
     if !find_place(name, directories, path, &mut |path| sys::stat(path).is_ok()) {
-        return step.failed(name, errno).with_status(NOT_FOUND);
+        return step::failed(name, errno).with_status(NOT_FOUND);
     }
     let hint: &[&[u8]] = if find_missing(path.as_cstr(), interpreter) {
         let missing = interpreter.as_cstr().to_bytes();
@@ -123,7 +123,7 @@ fn explain_not_found(step: &Step, name: &CStr, directories: &[u8], errno: Errno)
     } else {
         &[b"the file is there, but something that it needs to run is not in the image"]
     };
-    step.failed_with(path.as_cstr(), errno, hint).with_status(CANNOT_RUN)
+    step::failed_with(path.as_cstr(), errno, hint).with_status(CANNOT_RUN)
 }
 
 /// Follows the programs that run one another, from `path` on, until one of them is not there: that is in `interpreter` then.

@@ -4,11 +4,11 @@
 //! running. Parent and child share their memory up to the command's execve, so both count in the same counter.
 
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::print::Printer;
-use crate::run::{PARENT, SEQUENCE, SHIELD};
-use crate::step::Step;
+use crate::step::{self, Step};
 use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, Signals, Strings};
 use crate::text::{decimal, split};
 use crate::words;
@@ -34,7 +34,6 @@ const COLOURED: u8 = 3;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 static BEGUN: AtomicU64 = AtomicU64::new(0);
-static STEP: AtomicU8 = AtomicU8::new(0);
 static WHO: AtomicU8 = AtomicU8::new(0);
 const PARENT_RUNS: u8 = 0;
 const CHILD_RUNS: u8 = 1;
@@ -55,20 +54,6 @@ pub fn start(explain: Explain, colour_is_wanted: bool) {
 pub fn fall_silent() {
     STYLE.store(OFF, Relaxed);
     sys::observe(None);
-}
-
-/// All steps, as [`STEP`] counts them.
-fn steps() -> impl Iterator<Item = &'static Step> {
-    PARENT.iter().chain(&SEQUENCE).chain([&SHIELD])
-}
-
-/// Says which step the next calls belong to.
-pub fn begin(step: &Step) {
-    if STYLE.load(Relaxed) == OFF {
-        return;
-    }
-    let index = steps().position(|other| other.name == step.name);
-    STEP.store(index.unwrap_or(0) as u8, Relaxed);
 }
 
 /// Says that the child is running now, and that the parent is again.
@@ -150,12 +135,12 @@ impl Line {
 
     /// The heading, if the step is a new one; then number, who and step.
     fn begin(&mut self) {
-        static TOLD: AtomicU8 = AtomicU8::new(u8::MAX);
-        let current = STEP.load(Relaxed);
-        let Some(step) = steps().nth(current.into()) else { return };
-        if TOLD.swap(current, Relaxed) != current {
+        static TOLD: AtomicPtr<Step> = AtomicPtr::new(ptr::null_mut());
+        let step = step::current();
+        let address = ptr::from_ref(step).cast_mut();
+        if TOLD.swap(address, Relaxed) != address {
             self.colour(b"\x1b[1m").put(step.name.as_bytes()).put(b": ").colour(b"\x1b[0m");
-            self.put(step.why.as_bytes()).put(b"\n");
+            self.put(step.why()).put(b"\n");
             self.column = 0;
         }
         let count = COUNT.fetch_add(1, Relaxed) + 1;

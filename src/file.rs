@@ -5,7 +5,7 @@
 
 use core::ffi::CStr;
 
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
 use crate::text::{has, split, visible};
 
@@ -27,19 +27,19 @@ pub struct File {
 
 impl File {
     /// Opens the file; None: there is none.
-    pub fn open(step: &Step, path: &CStr) -> Result<Option<Self>, Reported> {
-        let refused = |errno, hint: &[u8]| Err(step.failed_with(visible(path), errno, &[hint]));
+    pub fn open(path: &CStr) -> Result<Option<Self>, Reported> {
+        let refused = |errno, hint: &[u8]| Err(step::failed_with(visible(path), errno, &[hint]));
         let status = match sys::stat(path) {
             Ok(status) => status,
             Err(Errno::ENOENT) => return Ok(None),
-            Err(errno) => return Err(step.failed(visible(path), errno)),
+            Err(errno) => return Err(step::failed(visible(path), errno)),
         };
         match status.mode & libc::S_IFMT {
             libc::S_IFREG if status.size > LARGEST => refused(Errno::EFBIG, b"it is larger than 1 MiB"),
             libc::S_IFREG => {
                 // If another process puts a pipe or a terminal there meanwhile, these flags keep it from doing anything.
                 let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-                let opened = sys::openat(path, flags, 0).map_err(|errno| step.failed(path, errno));
+                let opened = sys::openat(path, flags, 0).map_err(|errno| step::failed(path, errno));
                 opened.map(|fd| Some(Self { fd, size: status.size as usize }))
             }
             libc::S_IFDIR => refused(Errno::EISDIR, b"it is no regular file"),

@@ -4,13 +4,13 @@
 //! it waits for it.
 
 use crate::run::{self, STACK_SIZE, Scene};
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::supervise::TAKEN;
 use crate::sys::{self, Errno, Pid, Stack};
 
 /// init, in PID 1: starts the process that will become the command, and looks after it. Only that process returns.
-pub fn init(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    let failed = |errno| step.failed(c"", errno);
+pub fn init(scene: &mut Scene) -> Result<(), Reported> {
+    let failed = |errno| step::failed(c"", errno);
     let mut stack = Stack::map(STACK_SIZE).map_err(failed)?;
     let mut setup = Ok(());
     let started = sys::clone(0, &mut stack, || {

@@ -9,7 +9,7 @@
 //! The modules below stand in the order in which the data flows: the command line becomes a [`spec::Spec`], the plain
 //! data that says *what* a container is; everything after it *makes* one. [`run`] is the place to begin reading.
 //!
-//! A failure is told to the user where it happens, with the step, the path and the errno, and travels on as
+//! A failure is told to the user where it happens, with the the path and the errno, and travels on as
 //! [`step::Reported`]. Nothing allocates: strings are built in a [`text::Text`], and the arguments are used where the
 //! kernel put them.
 

@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_int};
 
 use crate::cli;
 use crate::run::Scene;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno};
 use crate::text::{number, split};
 
@@ -62,23 +62,23 @@ fn amount(word: &[u8]) -> Option<u64> {
 }
 
 /// limits: the last word on each resource counts.
-pub fn limits(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn limits(scene: &mut Scene) -> Result<(), Reported> {
     for (_, resource) in RESOURCES {
         let asked = cli::values(scene.spec.options, "--ulimit");
         let about_it = asked.filter_map(|word| Some((word, Limit::parse(word.to_bytes())?)));
         if let Some((word, limit)) = about_it.filter(|(_, limit)| limit.resource == resource).last() {
             let set = sys::prlimit(resource, limit.soft, limit.hard);
-            set.map_err(|errno| why_not(step, word, errno))?;
+            set.map_err(|errno| why_not(word, errno))?;
         }
     }
     Ok(())
 }
 
-fn why_not(step: &Step, word: &CStr, errno: Errno) -> Reported {
+fn why_not(word: &CStr, errno: Errno) -> Reported {
     const ABOVE: &[u8] =
         b"it is above ulimit -H, and to raise that takes CAP_SYS_RESOURCE; or above /proc/sys/fs/nr_open";
     let hint: &[&[u8]] = if errno == Errno::EPERM { &[ABOVE] } else { &[] };
-    step.failed_with(word, errno, hint)
+    step::failed_with(word, errno, hint)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use core::mem::ManuallyDrop;
 
 use crate::run::Scene;
 use crate::spec::Spec;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
 use crate::text::Text;
 
@@ -36,37 +36,37 @@ pub const FILES: [&[u8]; 3] = [HOSTS, HOSTNAME, RESOLVER];
 /// names: the host name of this UTS namespace, and the layer with the three files.
 ///
 /// An image whose /etc is something else than a directory keeps it, and has none of the files.
-pub fn names(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn names(scene: &mut Scene) -> Result<(), Reported> {
     let (spec, name) = (scene.spec, scene.spec.hostname);
-    sys::sethostname(name).map_err(|errno| step.failed(name, errno))?;
-    let mode = mode_of_etc(step, spec)?;
+    sys::sethostname(name).map_err(|errno| step::failed(name, errno))?;
+    let mode = mode_of_etc(spec)?;
     scene.has_names = mode.is_some();
-    mode.map_or(Ok(()), |mode| put_files(step, spec, mode))
+    mode.map_or(Ok(()), |mode| put_files(spec, mode))
 }
 
 /// The permission bits of the image's /etc, which its namesake in the layer above will hide; None if it is no directory.
 #[inline(never)]
-fn mode_of_etc(step: &Step, spec: &Spec) -> Result<Option<u32>, Reported> {
+fn mode_of_etc(spec: &Spec) -> Result<Option<u32>, Reported> {
     let text = &mut Text::new();
     spec.image_path(text);
     text.push(b"/etc");
     match sys::lstat(text.as_cstr()) {
         Ok(etc) => Ok((etc.mode & libc::S_IFMT == libc::S_IFDIR).then_some(etc.mode & 0o7777)),
         Err(Errno::ENOENT) => Ok(Some(0o755)),
-        Err(errno) => Err(step.failed(text.as_cstr(), errno)),
+        Err(errno) => Err(step::failed(text.as_cstr(), errno)),
     }
 }
 
-fn put_files(step: &Step, spec: &Spec, mode: u32) -> Result<(), Reported> {
+fn put_files(spec: &Spec, mode: u32) -> Result<(), Reported> {
     let name = spec.hostname.to_bytes();
     let text = &mut Text::new();
     let hosts: [&[u8]; 3] =
         [b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t", name, b"\n"];
-    put(step, spec, HOSTS, text.join(&hosts), mode)?;
-    put(step, spec, HOSTNAME, text.join(&[name, b"\n"]), mode)?;
+    put(spec, HOSTS, text.join(&hosts), mode)?;
+    put(spec, HOSTNAME, text.join(&[name, b"\n"]), mode)?;
     match read_resolver(text) {
-        Some(resolver) => put(step, spec, RESOLVER, resolver, mode),
-        None => take_away(step, spec, RESOLVER),
+        Some(resolver) => put(spec, RESOLVER, resolver, mode),
+        None => take_away(spec, RESOLVER),
     }
 }
 
@@ -83,22 +83,22 @@ fn read_resolver(text: &mut Text) -> Option<&CStr> {
 }
 
 /// Puts a file of the layer there, unless an earlier run has put the same.
-fn put(step: &Step, spec: &Spec, file: &[u8], content: &CStr, mode: u32) -> Result<(), Reported> {
+fn put(spec: &Spec, file: &[u8], content: &CStr, mode: u32) -> Result<(), Reported> {
     let text = &mut Text::new();
     match is_there(spec.container_path(text, file), content) {
         Ok(true) => return Ok(()),
         Err(Errno::ENOENT) => {}
-        _ => take_away(step, spec, file)?,
+        _ => take_away(spec, file)?,
     }
     let path = spec.container_path(text, file);
     let outcome = match write(path, content) {
         Err(Errno::ENOENT) => {
-            make_layer(step, spec, mode)?;
+            make_layer(spec, mode)?;
             write(path, content)
         }
         outcome => outcome,
     };
-    outcome.map_err(|errno| step.failed(path, errno))
+    outcome.map_err(|errno| step::failed(path, errno))
 }
 
 fn write(path: &CStr, content: &CStr) -> Result<(), Errno> {
@@ -121,23 +121,23 @@ fn left_open(opened: Result<OwnedFd, Errno>) -> Result<ManuallyDrop<OwnedFd>, Er
 }
 
 /// Makes the directories, as far as they are missing. `mode` is that of the image's own.
-fn make_layer(step: &Step, spec: &Spec, mode: u32) -> Result<(), Reported> {
+fn make_layer(spec: &Spec, mode: u32) -> Result<(), Reported> {
     let text = &mut Text::new();
     for &directory in &[LAYER, DIRECTORY] {
         let path = spec.container_path(text, directory);
         match sys::mkdirat(path, mode).and_then(|()| sys::fchmodat(path, mode)) {
             Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(step.failed(path, errno)),
+            Err(errno) => return Err(step::failed(path, errno)),
         }
     }
     Ok(())
 }
 
-fn take_away(step: &Step, spec: &Spec, file: &[u8]) -> Result<(), Reported> {
+fn take_away(spec: &Spec, file: &[u8]) -> Result<(), Reported> {
     let text = &mut Text::new();
     let path = spec.container_path(text, file);
     match sys::unlink(path) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(step.failed(path, errno)),
+        Err(errno) => Err(step::failed(path, errno)),
     }
 }

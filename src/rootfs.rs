@@ -5,28 +5,28 @@ use core::ffi::{CStr, c_ulong};
 use crate::names;
 use crate::run::{Scene, is_left_out};
 use crate::spec::Spec;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno};
 use crate::text::Text;
 
 /// private: no mount of the container's shows outside.
-pub fn private(step: &Step, _: &mut Scene) -> Result<(), Reported> {
+pub fn private(_: &mut Scene) -> Result<(), Reported> {
     sys::mount_change(c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| match errno {
         Errno::EINVAL => {
-            step.failed_with(c"/", errno, &[b"/ is not a mount point: is this inside a chroot?"])
+            step::failed_with(c"/", errno, &[b"/ is not a mount point: is this inside a chroot?"])
         }
-        _ => step.failed(c"/", errno),
+        _ => step::failed(c"/", errno),
     })
 }
 
 /// shield, in the parent: a mount namespace that will be thrown away, cut off from the host's, stands in for the host.
 ///
 /// Where `private` is left out, its mounts are shared, as those of a host with systemd are: only then is there a difference.
-pub fn shield(step: &Step, is_shared: bool) -> Result<(), Reported> {
-    sys::unshare(libc::CLONE_NEWNS).map_err(|errno| step.failed(c"", errno))?;
-    sys::mount_change(c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| step.failed(c"/", errno))?;
+pub fn shield(is_shared: bool) -> Result<(), Reported> {
+    sys::unshare(libc::CLONE_NEWNS).map_err(|errno| step::failed(c"", errno))?;
+    sys::mount_change(c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| step::failed(c"/", errno))?;
     let shared = || sys::mount_change(c"/", libc::MS_REC | libc::MS_SHARED);
-    if is_shared { shared().map_err(|errno| step.failed(c"/", errno)) } else { Ok(()) }
+    if is_shared { shared().map_err(|errno| step::failed(c"/", errno)) } else { Ok(()) }
 }
 
 /// shield, after a failure: what the child mounted has leaked into the supervisor's mount namespace, and would keep directories in use.
@@ -38,8 +38,8 @@ pub fn take_off_leaked(spec: &Spec) {
 }
 
 /// shield, in the child: whatever of the host can be seen from here on, can only be looked at.
-pub fn look_only(step: &Step) -> Result<(), Reported> {
-    sys::mount_setattr_rdonly(c"/").map_err(|errno| step.failed(c"/", errno))
+pub fn look_only() -> Result<(), Reported> {
+    sys::mount_setattr_rdonly(c"/").map_err(|errno| step::failed(c"/", errno))
 }
 
 /// overlay: the image below, what the container writes above it, both in one at `merged`.
@@ -47,21 +47,21 @@ pub fn look_only(step: &Step) -> Result<(), Reported> {
 /// An overlay that goes has all that is unwritten on its file system written to the disk, and whoever waits for the container
 /// waits for that. `volatile` says not to, and leaves a mark, with which overlayfs refuses the directories. The supervisor
 /// takes the mark away while the command runs; if it was killed before it could, it is done here.
-pub fn overlay(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn overlay(scene: &mut Scene) -> Result<(), Reported> {
     const TOO_LONG: &[u8] =
         b"CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter ones";
     let (text, layers) = (&mut Text::new(), &mut Text::new());
     join_layers(layers, scene.spec, scene.has_names, text);
     let merged = scene.spec.container_path(text, b"/merged");
     if layers.is_too_long() {
-        return Err(step.failed_with(merged, Errno::ENAMETOOLONG, &[TOO_LONG]));
+        return Err(step::failed_with(merged, Errno::ENAMETOOLONG, &[TOO_LONG]));
     }
     let mount = || sys::mount(c"overlay", merged, c"overlay", libc::MS_RELATIME, layers.as_cstr());
     let outcome = match mount() {
         Err(Errno::EINVAL) if scene.state.unmark() => mount(),
         outcome => outcome,
     };
-    outcome.map_err(|errno| why_no_overlay(step, scene.spec, merged, errno))
+    outcome.map_err(|errno| why_no_overlay(scene.spec, merged, errno))
 }
 
 /// `lowerdir=…,upperdir=…,workdir=…`
@@ -92,30 +92,30 @@ fn push_escaped(text: &mut Text, path: &CStr) {
 }
 
 /// Finds which of the documented causes it is that overlayfs refuses, and says what mends it.
-fn why_no_overlay(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
+fn why_no_overlay(spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
     const NO_OVERLAYFS: &[u8] = b"this kernel has no overlayfs: try modprobe overlay";
     match errno {
-        Errno::ENODEV => step.failed_with(merged, errno, &[NO_OVERLAYFS]),
-        Errno::ENOENT => missing_part(step, spec, merged),
-        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ELOOP => refused_file_system(step, spec, merged, errno),
-        _ => step.failed(merged, errno),
+        Errno::ENODEV => step::failed_with(merged, errno, &[NO_OVERLAYFS]),
+        Errno::ENOENT => missing_part(spec, merged),
+        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ELOOP => refused_file_system(spec, merged, errno),
+        _ => step::failed(merged, errno),
     }
 }
 
-fn missing_part(step: &Step, spec: &Spec, merged: &CStr) -> Reported {
+fn missing_part(spec: &Spec, merged: &CStr) -> Reported {
     const HINT: &[u8] =
         b"it was there once: make it again, or remove all of the container's directory to begin anew";
     let text = &mut Text::new();
     for name in &[&b"/upper"[..], b"/work", b"/merged"] {
         let path = spec.container_path(text, name);
         if sys::lstat(path).is_err() {
-            return step.failed_with(path, Errno::ENOENT, &[HINT]);
+            return step::failed_with(path, Errno::ENOENT, &[HINT]);
         }
     }
-    step.failed(merged, Errno::ENOENT)
+    step::failed(merged, Errno::ENOENT)
 }
 
-fn refused_file_system(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
+fn refused_file_system(spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
     let text = &mut Text::new();
     let state = file_system_of(spec.state_path(text));
     let image = file_system_of(spec.image_path(text));
@@ -128,7 +128,7 @@ fn refused_file_system(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) ->
         suitable_directory(),
         b"/container",
     ];
-    step.failed_with(merged, errno, &hint)
+    step::failed_with(merged, errno, &hint)
 }
 
 /// File systems by their magic numbers, and whether overlayfs can write to them: it needs trusted.* attributes, whiteouts
@@ -172,15 +172,15 @@ fn suitable_directory() -> &'static [u8] {
 ///
 /// pivot_root(2) wants a directory beneath the new root to put the old one at. "." for both does without making one, and
 /// without leaving one behind: <https://man7.org/linux/man-pages/man2/pivot_root.2.html#NOTES>.
-pub fn pivot(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn pivot(scene: &mut Scene) -> Result<(), Reported> {
     let text = &mut Text::new();
     let merged = scene.spec.container_path(text, b"/merged");
-    sys::chdir(merged).map_err(|errno| step.failed(merged, errno))?;
-    sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(step, scene.spec, merged, errno))
+    sys::chdir(merged).map_err(|errno| step::failed(merged, errno))?;
+    sys::pivot_root(c".", c".").map_err(|errno| why_no_pivot(scene.spec, merged, errno))
 }
 
 /// Says which of the six causes of EINVAL it is. `private` and `overlay`, if they have run, rule out all but one.
-fn why_no_pivot(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
+fn why_no_pivot(spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
     const RAMFS: &[u8] =
         b"the root here is the initial ramfs, which cannot be pivoted away: switch_root to a real one first";
     const SHARED: &[u8] = b"a mount that is involved is shared: the step private would have mended it";
@@ -192,7 +192,7 @@ fn why_no_pivot(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Report
         Errno::EINVAL if is_initial() => &[RAMFS],
         _ => &[],
     };
-    step.failed_with(merged, errno, hint)
+    step::failed_with(merged, errno, hint)
 }
 
 /// detach: the old root, and the host's whole tree with it, is taken off.
@@ -200,19 +200,19 @@ fn why_no_pivot(step: &Step, spec: &Spec, merged: &CStr, errno: Errno) -> Report
 /// The host's other mounts are on it, and a mount that has others on it cannot be unmounted but only detached: MNT_DETACH takes
 /// the whole tree out of sight at once, and the kernel drops it when its last user is gone. umount2 looks for the mount on top
 /// at ".", and that is the old root.
-pub fn detach(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn detach(scene: &mut Scene) -> Result<(), Reported> {
     const NOTHING_THERE: &[u8] = b"there is no old root here: the step pivot would have put it here";
     let hint: &[&[u8]] = if is_left_out(scene.spec, "pivot") { &[NOTHING_THERE] } else { &[] };
-    sys::umount2(c".", libc::MNT_DETACH).map_err(|errno| step.failed_with(c".", errno, hint))
+    sys::umount2(c".", libc::MNT_DETACH).map_err(|errno| step::failed_with(c".", errno, hint))
 }
 
 /// proc: /proc for the new PID namespace, from which nothing is run and no device opened.
-pub fn proc(step: &Step, _: &mut Scene) -> Result<(), Reported> {
-    mount_at(step, c"/proc", c"proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC, c"")
+pub fn proc(_: &mut Scene) -> Result<(), Reported> {
+    mount_at(c"/proc", c"proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC, c"")
 }
 
 /// Mounts a file system of the kernel's own at a directory, which is made if the image does not have it.
-fn mount_at(step: &Step, target: &CStr, fstype: &CStr, flags: c_ulong, data: &CStr) -> Result<(), Reported> {
+fn mount_at(target: &CStr, fstype: &CStr, flags: c_ulong, data: &CStr) -> Result<(), Reported> {
     let mount = || sys::mount(fstype, target, fstype, flags, data);
     let outcome = match mount() {
         Err(Errno::ENOENT) => sys::mkdirat(target, 0o755).and_then(|()| mount()),
@@ -220,9 +220,9 @@ fn mount_at(step: &Step, target: &CStr, fstype: &CStr, flags: c_ulong, data: &CS
     };
     outcome.map_err(|errno| match errno {
         Errno::ENOTDIR | Errno::EEXIST | Errno::ELOOP => {
-            step.failed_with(target, errno, &[b"the image has something else there than a directory"])
+            step::failed_with(target, errno, &[b"the image has something else there than a directory"])
         }
-        _ => step.failed(target, errno),
+        _ => step::failed(target, errno),
     })
 }
 
@@ -239,26 +239,26 @@ const LINKS: [(&CStr, &CStr); 4] = [
 ];
 
 /// dev, outside: takes hold of the host's devices, each as a mount that is attached nowhere.
-pub fn open_devices(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn open_devices(scene: &mut Scene) -> Result<(), Reported> {
     for (slot, path) in scene.devices.iter_mut().zip(&DEVICES) {
-        *slot = Some(sys::open_tree_clone(path).map_err(|errno| step.failed(path, errno))?);
+        *slot = Some(sys::open_tree_clone(path).map_err(|errno| step::failed(path, errno))?);
     }
     Ok(())
 }
 
 /// dev, inside: a small file system in memory in place of the image's /dev, and the devices attached in it.
-pub fn dev(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    mount_at(step, c"/dev", c"tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, c"mode=755,size=64k")?;
+pub fn dev(scene: &mut Scene) -> Result<(), Reported> {
+    mount_at(c"/dev", c"tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, c"mode=755,size=64k")?;
     for (device, path) in scene.devices.iter().flatten().zip(&DEVICES) {
         let attach = || sys::mknod_file(path, 0o666).and_then(|()| sys::move_mount(device.borrow(), path));
-        attach().map_err(|errno| step.failed(path, errno))?;
+        attach().map_err(|errno| step::failed(path, errno))?;
     }
     // A device can be written to through a read-only mount; but chmod and chown inside would else change the host's own node.
     sys::mount_setattr_rdonly(c"/dev")
         .and_then(|()| sys::mount_setattr_writable(c"/dev"))
-        .map_err(|errno| step.failed(c"/dev", errno))?;
+        .map_err(|errno| step::failed(c"/dev", errno))?;
     for (target, path) in &LINKS {
-        sys::symlink(target, path).map_err(|errno| step.failed(path, errno))?;
+        sys::symlink(target, path).map_err(|errno| step::failed(path, errno))?;
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ use core::mem::{self, ManuallyDrop};
 use crate::environment::Files;
 use crate::spec::Spec;
 use crate::state::State;
-use crate::step::{Action, Reported, Step, When};
+use crate::step::{self, Action, Reported, Step, begin};
 use crate::supervise::{Charge, Inbox};
 use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, Signals, Stack};
 use crate::terminal::Terminal;
@@ -40,71 +40,78 @@ use crate::{exec, explain, init, limits, names, rootfs, state, supervise, termin
 pub use crate::step::FAILED;
 
 /// A step of the parent. Each hands a value on to the next, so they are calls in [`run`] and not functions in a table.
-const fn parent(name: &'static str, calls: &'static str, chapter: &'static str, why: &'static str) -> Step {
-    Step { name, calls, chapter, why, when: When::Always, outside: None, inside: None }
+const fn parent(name: &'static str, text: &'static str, when: fn(&Spec) -> bool) -> Step {
+    Step { name, text, when, outside: None, inside: None }
 }
+
+/// Whether a run has a step: every run does; or all but those with `--bare`.
+const ALWAYS: fn(&Spec) -> bool = |_| true;
+const DEFAULT: fn(&Spec) -> bool = |spec| !spec.bare;
 
 /// The parent's column.
 pub static PARENT: [Step; 9] = [
     parent(
         "parse",
-        "",
-        "02-system-call.md",
-        "What is wrong with the command line is said before anything is done.",
+        "\n\
+         02-system-call.md\n\
+         What is wrong with the command line is said before anything is done.",
+        ALWAYS,
     ),
     parent(
         "image",
-        "statx",
-        "01-container.md",
-        "A missing image is the commonest mistake, and the cheapest to find.",
+        "statx\n\
+         01-container.md\n\
+         A missing image is the commonest mistake, and the cheapest to find.",
+        ALWAYS,
     ),
     parent(
         "envfile",
-        "statx openat mmap pread64 close",
-        "14-command.md",
-        "Files of the host that say something of the command are read before anything is made.",
+        "statx openat mmap pread64 close\n\
+         14-command.md\n\
+         Files of the host that say something of the command are read before anything is made.",
+        ALWAYS,
     ),
     parent(
         "state",
-        "statx mkdirat openat fcntl fchmodat write",
-        "13-state.md",
-        "What the container writes needs a place that nobody else can touch, or use meanwhile.",
+        "statx mkdirat openat fcntl fchmodat write\n\
+         13-state.md\n\
+         What the container writes needs a place that nobody else can touch, or use meanwhile.",
+        ALWAYS,
     ),
     parent(
         "stack",
-        "mmap mprotect",
-        "03-stack.md",
-        "The child shares the parent's memory until its execve, so it needs a stack of its own.",
+        "mmap mprotect\n\
+         03-stack.md\n\
+         The child shares the parent's memory until its execve, so it needs a stack of its own.",
+        ALWAYS,
     ),
-    Step {
-        when: When::Default,
-        ..parent(
-            "signals",
-            "openat pread64 close rt_sigprocmask signalfd4",
-            "18-signals.md",
-            "Signals for the command come to the supervisor: from here on they wait until it passes them on.",
-        )
-    },
-    Step {
-        when: When::Asked(has_link),
-        ..parent(
-            "link",
-            "socketpair close",
-            "17-terminal.md",
-            "What the child opens inside, the supervisor can get only if the child sends it.",
-        )
-    },
+    parent(
+        "signals",
+        "openat pread64 close rt_sigprocmask signalfd4\n\
+         18-signals.md\n\
+         Signals for the command come to the supervisor: from here on they wait until it passes them on.",
+        DEFAULT,
+    ),
+    parent(
+        "link",
+        "socketpair close\n\
+         17-terminal.md\n\
+         What the child opens inside, the supervisor can get only if the child sends it.",
+        has_link,
+    ),
     parent(
         "clone",
-        "set_tid_address rt_sigaction clone prctl munmap",
-        "04-clone.md",
-        "New namespaces begin with a new process, which sees its own mounts and its own PIDs.",
+        "set_tid_address rt_sigaction clone prctl munmap\n\
+         04-clone.md\n\
+         New namespaces begin with a new process, which sees its own mounts and its own PIDs.",
+        ALWAYS,
     ),
     parent(
         "wait",
-        "recvmsg unlinkat rt_sigaction ioctl ppoll read write kill wait4 exit_group",
-        "11-wait.md",
-        "Somebody must take the command's exit status, and pass it on.",
+        "recvmsg unlinkat rt_sigaction ioctl ppoll read write kill wait4 exit_group\n\
+         11-wait.md\n\
+         Somebody must take the command's exit status, and pass it on.",
+        ALWAYS,
     ),
 ];
 
@@ -126,172 +133,172 @@ static WAIT: &Step = &PARENT[8];
 pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "private",
-        calls: "mount",
-        chapter: "05-private.md",
-        why: "A new mount namespace shares mount events with the old one: a mount here would show there.",
-        when: When::Always,
+        text: "mount\n\
+               05-private.md\n\
+               A new mount namespace shares mount events with the old one: a mount here would show there.",
+        when: ALWAYS,
         outside: Some(rootfs::private),
         inside: None,
     },
     Step {
         name: "volume",
-        calls: "open_tree",
-        chapter: "15-files.md",
-        why: "What the host lends is taken hold of while it is in sight, before the overlay is in it.",
-        when: When::Asked(|spec| spec.has("--volume")),
+        text: "open_tree\n\
+               15-files.md\n\
+               What the host lends is taken hold of while it is in sight, before the overlay is in it.",
+        when: |spec| spec.has("--volume"),
         outside: Some(volume::open),
         inside: None,
     },
     Step {
         name: "memory",
-        calls: "mount mkdirat fchmodat",
-        chapter: "15-files.md",
-        why: "What nobody wants to keep is put where it goes by itself, whatever ends the container.",
-        when: When::Asked(|spec| spec.is_temporary),
+        text: "mount mkdirat fchmodat\n\
+               15-files.md\n\
+               What nobody wants to keep is put where it goes by itself, whatever ends the container.",
+        when: |spec| spec.is_temporary,
         outside: Some(state::in_memory),
         inside: None,
     },
     Step {
         name: "names",
-        calls: "sethostname statx openat pread64 mkdirat fchmodat write close unlinkat",
-        chapter: "16-names.md",
-        why: "Programs ask who they are and where others are, and the image cannot know.",
-        when: When::Default,
+        text: "sethostname statx openat pread64 mkdirat fchmodat write close unlinkat\n\
+               16-names.md\n\
+               Programs ask who they are and where others are, and the image cannot know.",
+        when: DEFAULT,
         outside: Some(names::names),
         inside: None,
     },
     Step {
         name: "overlay",
-        calls: "mount unlinkat",
-        chapter: "06-overlay.md",
-        why: "The container must be able to write, and the image must not change: writes go above it.",
-        when: When::Always,
+        text: "mount unlinkat\n\
+               06-overlay.md\n\
+               The container must be able to write, and the image must not change: writes go above it.",
+        when: ALWAYS,
         outside: Some(rootfs::overlay),
         inside: None,
     },
     Step {
         name: "pivot",
-        calls: "chdir pivot_root",
-        chapter: "07-pivot-root.md",
-        why: "The overlay becomes the root of this mount namespace, so that every path begins in it.",
-        when: When::Always,
+        text: "chdir pivot_root\n\
+               07-pivot-root.md\n\
+               The overlay becomes the root of this mount namespace, so that every path begins in it.",
+        when: ALWAYS,
         outside: None,
         inside: Some(rootfs::pivot),
     },
     Step {
         name: "detach",
-        calls: "umount2",
-        chapter: "08-detach.md",
-        why: "The host's tree is still there, on top of the new root: once it is off, no path leads to it.",
-        when: When::Always,
+        text: "umount2\n\
+               08-detach.md\n\
+               The host's tree is still there, on top of the new root: once it is off, no path leads to it.",
+        when: ALWAYS,
         outside: None,
         inside: Some(rootfs::detach),
     },
     Step {
         name: "proc",
-        calls: "mount mkdirat",
-        chapter: "09-proc-dev.md",
-        why: "/proc shows the PID namespace of whoever mounted it, and ps reads /proc.",
-        when: When::Always,
+        text: "mount mkdirat\n\
+               09-proc-dev.md\n\
+               /proc shows the PID namespace of whoever mounted it, and ps reads /proc.",
+        when: ALWAYS,
         outside: None,
         inside: Some(rootfs::proc),
     },
     Step {
         name: "dev",
-        calls: "open_tree mount mkdirat mknodat move_mount mount_setattr symlinkat",
-        chapter: "12-dev.md",
-        why: "Programs expect a few devices, and an image must not choose them: they are the host's own.",
-        when: When::Default,
+        text: "open_tree mount mkdirat mknodat move_mount mount_setattr symlinkat\n\
+               12-dev.md\n\
+               Programs expect a few devices, and an image must not choose them: they are the host's own.",
+        when: DEFAULT,
         outside: Some(rootfs::open_devices),
         inside: Some(rootfs::dev),
     },
     Step {
         name: "tty",
-        calls: "mkdirat mount symlinkat openat ioctl mknodat sendmsg seccomp",
-        chapter: "17-terminal.md",
-        why: "Terminals of its own, and one for the command: the caller's is not for anybody inside to type into.",
-        when: When::Default,
+        text: "mkdirat mount symlinkat openat ioctl mknodat sendmsg seccomp\n\
+               17-terminal.md\n\
+               Terminals of its own, and one for the command: the caller's is not for anybody inside to type into.",
+        when: DEFAULT,
         outside: None,
         inside: Some(terminal::terminal),
     },
     Step {
         name: "attach",
-        calls: "statx openat2 mkdirat fchmodat mknodat move_mount mount_setattr mount",
-        chapter: "15-files.md",
-        why: "Every path ends in the container now, so that nothing can be put anywhere else.",
-        when: When::Asked(volume::is_asked),
+        text: "statx openat2 mkdirat fchmodat mknodat move_mount mount_setattr mount\n\
+               15-files.md\n\
+               Every path ends in the container now, so that nothing can be put anywhere else.",
+        when: volume::is_asked,
         outside: None,
         inside: Some(volume::attach),
     },
     Step {
         name: "workdir",
-        calls: "chdir mkdirat fchmodat",
-        chapter: "14-command.md",
-        why: "The command begins in a directory of the user's choice, which root makes and may enter.",
-        when: When::Asked(|spec| spec.workdir.is_some()),
+        text: "chdir mkdirat fchmodat\n\
+               14-command.md\n\
+               The command begins in a directory of the user's choice, which root makes and may enter.",
+        when: |spec| spec.workdir.is_some(),
         outside: None,
         inside: Some(workdir::workdir),
     },
     Step {
         name: "user",
-        calls: "statx openat pread64 close",
-        chapter: "14-command.md",
-        why: "A name is a number of the container's own list, which is read while files can be opened.",
-        when: When::Asked(|spec| spec.user.is_some()),
+        text: "statx openat pread64 close\n\
+               14-command.md\n\
+               A name is a number of the container's own list, which is read while files can be opened.",
+        when: |spec| spec.user.is_some(),
         outside: None,
         inside: Some(user::user),
     },
     Step {
         name: "seal",
-        calls: "mount_setattr",
-        chapter: "15-files.md",
-        why: "All places are made, so nothing more has to be written to the root.",
-        when: When::Asked(|spec| spec.read_only),
+        text: "mount_setattr\n\
+               15-files.md\n\
+               All places are made, so nothing more has to be written to the root.",
+        when: |spec| spec.read_only,
         outside: None,
         inside: Some(volume::seal),
     },
     Step {
         name: "init",
-        calls: "mmap mprotect clone sendmsg close_range signalfd4 read kill wait4",
-        chapter: "19-init.md",
-        why: "PID 1 gets the orphans of all, and most commands do not know: here it is this program.",
-        when: When::Asked(|spec| spec.init),
+        text: "mmap mprotect clone sendmsg close_range signalfd4 read kill wait4\n\
+               19-init.md\n\
+               PID 1 gets the orphans of all, and most commands do not know: here it is this program.",
+        when: |spec| spec.init,
         outside: None,
         inside: Some(init::init),
     },
     Step {
         name: "session",
-        calls: "setsid ioctl dup3 rt_sigaction rt_sigprocmask",
-        chapter: "17-terminal.md",
-        why: "The command leads a session with its own terminal, and signals act on it as on any process.",
-        when: When::Default,
+        text: "setsid ioctl dup3 rt_sigaction rt_sigprocmask\n\
+               17-terminal.md\n\
+               The command leads a session with its own terminal, and signals act on it as on any process.",
+        when: DEFAULT,
         outside: None,
         inside: Some(session),
     },
     Step {
         name: "limits",
-        calls: "prlimit64",
-        chapter: "14-command.md",
-        why: "Limits come after what they would limit, and while this is still root, who may raise them.",
-        when: When::Asked(|spec| spec.has("--ulimit")),
+        text: "prlimit64\n\
+               14-command.md\n\
+               Limits come after what they would limit, and while this is still root, who may raise them.",
+        when: |spec| spec.has("--ulimit"),
         outside: None,
         inside: Some(limits::limits),
     },
     Step {
         name: "become",
-        calls: "setgroups setgid setuid prctl",
-        chapter: "14-command.md",
-        why: "From here on this is the user, who may do none of the above.",
-        when: When::Asked(|spec| spec.user.is_some()),
+        text: "setgroups setgid setuid prctl\n\
+               14-command.md\n\
+               From here on this is the user, who may do none of the above.",
+        when: |spec| spec.user.is_some(),
         outside: None,
         inside: Some(user::become_user),
     },
     Step {
         name: "exec",
-        calls: "close_range execve",
-        chapter: "10-exec.md",
-        why: "This process has done its work, and becomes the command.",
-        when: When::Always,
+        text: "close_range execve\n\
+               10-exec.md\n\
+               This process has done its work, and becomes the command.",
+        when: ALWAYS,
         outside: None,
         inside: Some(exec::exec),
     },
@@ -300,10 +307,19 @@ pub static SEQUENCE: [Step; 19] = [
 /// A step of no sequence: it comes before `clone` when `--skip` leaves out one of the steps that hide the host.
 pub static SHIELD: Step = parent(
     "shield",
-    "unshare mount mount_setattr",
-    "05-private.md",
-    "A step that hides the host is left out: the experiment gets a host of its own, to look at only.",
+    "unshare mount mount_setattr\n\
+         05-private.md\n\
+         A step that hides the host is left out: the experiment gets a host of its own, to look at only.",
+    ALWAYS,
 );
+
+/// A step of no sequence, either: what --help and its like print cannot be written.
+pub static WRITE: Step = parent("write", "", ALWAYS);
+
+/// All steps that there are.
+pub fn steps() -> impl Iterator<Item = &'static Step> {
+    PARENT.iter().chain(&SEQUENCE).chain([&SHIELD, &WRITE])
+}
 
 /// The steps without which something of the host could be touched.
 const HIDING: [&str; 4] = ["private", "overlay", "pivot", "detach"];
@@ -347,9 +363,12 @@ pub const STACK_SIZE: usize = 256 * 1024;
 pub fn run(spec: &Spec) -> Result<u8, Reported> {
     explain::start(spec.explain, spec.colour);
     announce(spec);
-    find_image(begin(IMAGE), spec)?;
-    let files = Files::read(begin(ENVFILE), spec)?;
-    let state = State::prepare(begin(STATE), spec)?;
+    begin(IMAGE);
+    find_image(spec)?;
+    begin(ENVFILE);
+    let files = Files::read(spec)?;
+    begin(STATE);
+    let state = State::prepare(spec)?;
     match contain(spec, &state, files) {
         Ok(status) => {
             mem::forget(state); // The kernel frees the lock when this process ends, which is next.
@@ -369,28 +388,26 @@ pub fn run(spec: &Spec) -> Result<u8, Reported> {
 fn announce(spec: &Spec) {
     let left_out = SEQUENCE.iter().enumerate().filter(|(index, _)| spec.skipped.has(*index));
     for (_, step) in left_out {
-        step.announce_skipped();
+        step::announce_skipped(step);
     }
-}
-
-/// Says that a step begins, to whoever is told of it.
-fn begin(step: &'static Step) -> &'static Step {
-    explain::begin(step);
-    step
 }
 
 fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
     let mut setup = Ok(());
     if HIDING.iter().any(|name| is_left_out(spec, name)) {
-        rootfs::shield(begin(&SHIELD), is_left_out(spec, "private"))?;
+        begin(&SHIELD);
+        rootfs::shield(is_left_out(spec, "private"))?;
     }
-    let step = begin(STACK);
-    let stack = Stack::map(STACK_SIZE).map_err(|errno| step.failed(c"", errno))?;
-    let inbox = if spec.bare { None } else { Some(Inbox::open(begin(SIGNALS))?) };
+    begin(STACK);
+    let stack = Stack::map(STACK_SIZE).map_err(|errno| step::failed(c"", errno))?;
+    begin(SIGNALS);
+    let inbox = if spec.bare { None } else { Some(Inbox::open()?) };
+    begin(LINK);
     let has_terminal = terminal::is_wanted(spec);
-    let link = if has_terminal || spec.init { Some(open_link(begin(LINK))?) } else { None };
+    let link = if has_terminal || spec.init { Some(open_link()?) } else { None };
+    begin(CLONE);
     let (near, far) = link.map_or((None, None), |(near, far)| (Some(near), Some(far)));
-    let child = start(begin(CLONE), spec, stack, || {
+    let child = start(spec, stack, || {
         explain::child_runs(true);
         // Not dropped: close_range closes the descriptors with everything else, and what it leaves ends with the process.
         let mut scene = ManuallyDrop::new(Scene {
@@ -410,19 +427,19 @@ fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
         setup.map_or_else(Reported::status, |()| 0)
     })?;
     drop(files); // The command has them: the supervisor stays small.
-    let step = begin(WAIT);
+    begin(WAIT);
     drop(far); // Nothing more comes through the link once the child has closed its end too.
-    let master = receive(step, near.as_ref(), has_terminal)?;
-    let is_up = !spec.init || receive(step, near.as_ref(), true)?.is_some();
+    let master = receive(near.as_ref(), has_terminal)?;
+    let is_up = !spec.init || receive(near.as_ref(), true)?.is_some();
     if spec.is_volatile() {
         state.unmark();
     }
     let status = match inbox {
-        None => supervise::wait(step, child)?,
+        None => supervise::wait(child)?,
         Some(inbox) => {
             let is_deaf = !spec.init && !spec.host_pids;
             let charge = &mut Charge { pid: child, is_deaf, killed_by: None };
-            supervise::attend(step, &inbox, charge, &mut master.flatten().map(Terminal::new))?
+            supervise::attend(&inbox, charge, &mut master.flatten().map(Terminal::new))?
         }
     };
     // The child wrote this, if it could not become the command: until then, the memory was shared.
@@ -436,25 +453,21 @@ fn has_link(spec: &Spec) -> bool {
 }
 
 /// Two ends, of which neither takes the place of stdin, stdout or stderr.
-fn open_link(step: &Step) -> Result<(OwnedFd, OwnedFd), Reported> {
-    sys::socketpair().map_err(|errno| step.failed(c"", errno))
+fn open_link() -> Result<(OwnedFd, OwnedFd), Reported> {
+    sys::socketpair().map_err(|errno| step::failed(c"", errno))
 }
 
 /// What the child sends, if it is expected to; None if it ended before.
-fn receive(
-    step: &Step,
-    near: Option<&OwnedFd>,
-    is_expected: bool,
-) -> Result<Option<Option<OwnedFd>>, Reported> {
+fn receive(near: Option<&OwnedFd>, is_expected: bool) -> Result<Option<Option<OwnedFd>>, Reported> {
     match near.filter(|_| is_expected) {
-        Some(near) => sys::recvmsg(near.borrow()).map_err(|errno| step.failed(c"", errno)),
+        Some(near) => sys::recvmsg(near.borrow()).map_err(|errno| step::failed(c"", errno)),
         None => Ok(None),
     }
 }
 
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.
-fn start(step: &Step, spec: &Spec, mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
-    supervise::expect_a_child(step)?;
+fn start(spec: &Spec, mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
+    supervise::expect_a_child()?;
     // A PID 1 that does not become another program keeps its memory: then the two cannot share it.
     let started = if spec.init {
         sys::fork(namespaces(spec), &mut stack, child)
@@ -462,7 +475,7 @@ fn start(step: &Step, spec: &Spec, mut stack: Stack, child: impl FnOnce() -> u8)
         sys::clone(namespaces(spec), &mut stack, child)
     };
     explain::child_runs(false);
-    explain::begin(step);
+    begin(CLONE);
     started.map_err(|errno| {
         let hint: &[&[u8]] = match errno {
             Errno::EPERM if spec.owner == 0 => {
@@ -475,7 +488,7 @@ fn start(step: &Step, spec: &Spec, mut stack: Stack, child: impl FnOnce() -> u8)
             Errno::EAGAIN => &[b"too many processes: see ulimit -u and the pids cgroup"],
             _ => &[],
         };
-        step.failed_with(c"", errno, hint)
+        step::failed_with(c"", errno, hint)
     })
 }
 
@@ -488,10 +501,11 @@ fn namespaces(spec: &Spec) -> c_int {
 
 /// The child: every step in its order. The last one does not return, unless it fails.
 fn enter(scene: &mut Scene) -> Result<(), Reported> {
-    supervise::die_with_the_supervisor(CLONE)?;
+    supervise::die_with_the_supervisor()?;
     run_parts(scene, &SEQUENCE, |step| step.outside)?;
     if ["overlay", "pivot", "detach"].iter().any(|name| is_left_out(scene.spec, name)) {
-        rootfs::look_only(begin(&SHIELD))?;
+        begin(&SHIELD);
+        rootfs::look_only()?;
     }
     run_parts(scene, &SEQUENCE, |step| step.inside)
 }
@@ -503,9 +517,9 @@ pub fn finish(scene: &mut Scene) -> Result<(), Reported> {
 }
 
 /// session: a session of the command's own, and signals as any process has them.
-fn session(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    terminal::lead_session(step, scene)?;
-    supervise::reset_signals(step, scene.ignored)
+fn session(scene: &mut Scene) -> Result<(), Reported> {
+    terminal::lead_session(scene)?;
+    supervise::reset_signals(scene.ignored)
 }
 
 fn run_parts(
@@ -514,9 +528,10 @@ fn run_parts(
     part: fn(&Step) -> Option<Action>,
 ) -> Result<(), Reported> {
     for step in steps {
-        let is_left_out = !step.when.holds(scene.spec) || is_left_out(scene.spec, step.name);
+        let is_left_out = !(step.when)(scene.spec) || is_left_out(scene.spec, step.name);
         if let Some(action) = part(step).filter(|_| !is_left_out) {
-            action(begin(step), scene)?;
+            begin(step);
+            action(scene)?;
         }
     }
     Ok(())
@@ -524,14 +539,14 @@ fn run_parts(
 
 /// Looks whether images/IMAGE is a directory.
 #[inline(never)] // Its path is on the stack only while it runs, and the next function uses the same memory.
-fn find_image(step: &Step, spec: &Spec) -> Result<(), Reported> {
+fn find_image(spec: &Spec) -> Result<(), Reported> {
     let text = &mut Text::new();
     let path = spec.image_path(text);
     let hint = [b"make image IMAGE=", spec.image.as_bytes(), b", or set CONTAINER_IMAGES to where it is"];
     match sys::stat(path) {
         Ok(status) if status.mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
-        Ok(_) => Err(step.failed(path, Errno::ENOTDIR)),
-        Err(Errno::ENOENT) => Err(step.failed_with(path, Errno::ENOENT, &hint)),
-        Err(errno) => Err(step.failed(path, errno)),
+        Ok(_) => Err(step::failed(path, Errno::ENOTDIR)),
+        Err(Errno::ENOENT) => Err(step::failed_with(path, Errno::ENOENT, &hint)),
+        Err(errno) => Err(step::failed(path, errno)),
     }
 }

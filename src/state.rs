@@ -14,7 +14,7 @@ use core::ffi::CStr;
 
 use crate::run::Scene;
 use crate::spec::Spec;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno, FileStatus, OwnedFd, Pid};
 use crate::text::{Text, decimal};
 use crate::{names, volume};
@@ -40,10 +40,10 @@ struct Made {
 
 impl<'a> State<'a> {
     /// Makes what is missing, checks what is there, and locks it.
-    pub fn prepare(step: &Step, spec: &'a Spec) -> Result<Self, Reported> {
+    pub fn prepare(spec: &'a Spec) -> Result<Self, Reported> {
         let mut made = Made::default();
         for _ in 0..MOST_TRIES {
-            match Self::try_prepare(step, spec, &mut made) {
+            match Self::try_prepare(spec, &mut made) {
                 Ok(Some(state)) => return Ok(state),
                 Ok(None) => {} // A run that failed has taken the directory away in the meantime: begin anew.
                 Err(reported) => {
@@ -52,27 +52,26 @@ impl<'a> State<'a> {
                 }
             }
         }
-        Err(step.failed(spec.container_path(&mut Text::new(), b""), Errno::ENOENT))
+        Err(step::failed(spec.container_path(&mut Text::new(), b""), Errno::ENOENT))
     }
 
     #[inline(never)] // As find_image in run.rs: it gives the memory of its paths back.
-    fn try_prepare(step: &Step, spec: &'a Spec, made: &mut Made) -> Result<Option<Self>, Reported> {
+    fn try_prepare(spec: &'a Spec, made: &mut Made) -> Result<Option<Self>, Reported> {
         let text = &mut Text::new();
         let base = spec.state_path(text);
-        let is_new = make_or_check(step, base, spec.owner)?;
-        made.base |= is_new.ok_or_else(|| step.failed(base, Errno::ENOENT))?;
+        let is_new = make_or_check(base, spec.owner)?;
+        made.base |= is_new.ok_or_else(|| step::failed(base, Errno::ENOENT))?;
         if spec.is_temporary {
             return Ok(Some(Self { spec, lock: None, made: *made }));
         }
-        match lock(step, spec, text, made)? {
-            Some(lock) => Self::complete(step, spec, lock, made, text),
+        match lock(spec, text, made)? {
+            Some(lock) => Self::complete(spec, lock, made, text),
             None => Ok(None),
         }
     }
 
     /// With the lock held: makes the rest, unless an earlier run has made it whole and said so in the lock file.
     fn complete(
-        step: &Step,
         spec: &'a Spec,
         lock: OwnedFd,
         made: &mut Made,
@@ -83,9 +82,9 @@ impl<'a> State<'a> {
             Ok(lock) if lock.size > 0 => Ok(()),
             Ok(_) => {
                 made.dir = true;
-                make_parts(step, spec, text).and_then(|()| say_whole(step, spec, &lock, text))
+                make_parts(spec, text).and_then(|()| say_whole(spec, &lock, text))
             }
-            Err(errno) => Err(step.failed(spec.container_path(text, b"/lock"), errno)),
+            Err(errno) => Err(step::failed(spec.container_path(text, b"/lock"), errno)),
         };
         let state = Self { spec, lock: Some(lock), made: *made };
         match completed {
@@ -153,7 +152,7 @@ impl<'a> State<'a> {
 }
 
 /// Makes `upper`, `work` and `merged`, as far as they are missing.
-fn make_parts(step: &Step, spec: &Spec, text: &mut Text) -> Result<(), Reported> {
+fn make_parts(spec: &Spec, text: &mut Text) -> Result<(), Reported> {
     for &(name, mode) in &[(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)] {
         let path = spec.container_path(text, name);
         let made = match sys::mkdirat(path, mode) {
@@ -161,30 +160,30 @@ fn make_parts(step: &Step, spec: &Spec, text: &mut Text) -> Result<(), Reported>
             // Whatever the umask is: the mode of `upper` is the mode of the container's root.
             made => made.and_then(|()| sys::fchmodat(path, mode)),
         };
-        made.map_err(|errno| step.failed(path, errno))?;
+        made.map_err(|errno| step::failed(path, errno))?;
     }
     Ok(())
 }
 
-fn say_whole(step: &Step, spec: &Spec, lock: &OwnedFd, text: &mut Text) -> Result<(), Reported> {
+fn say_whole(spec: &Spec, lock: &OwnedFd, text: &mut Text) -> Result<(), Reported> {
     let said = sys::write(lock.borrow(), b"upper, work and merged are whole\n");
-    said.map(drop).map_err(|errno| step.failed(spec.container_path(text, b"/lock"), errno))
+    said.map(drop).map_err(|errno| step::failed(spec.container_path(text, b"/lock"), errno))
 }
 
 /// memory: a file system in memory covers the directory of all containers, in this mount namespace alone, and the container's
 /// own directory is made in it. It goes with the namespace, whatever ends that.
-pub fn in_memory(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn in_memory(scene: &mut Scene) -> Result<(), Reported> {
     let (spec, text) = (scene.spec, &mut Text::new());
     let base = spec.state_path(text);
-    sys::mount(c"tmpfs", base, c"tmpfs", 0, c"mode=700").map_err(|errno| step.failed(base, errno))?;
+    sys::mount(c"tmpfs", base, c"tmpfs", 0, c"mode=700").map_err(|errno| step::failed(base, errno))?;
     let dir = spec.container_path(text, b"");
-    sys::mkdirat(dir, 0o700).map_err(|errno| step.failed(dir, errno))?;
-    make_parts(step, spec, text)
+    sys::mkdirat(dir, 0o700).map_err(|errno| step::failed(dir, errno))?;
+    make_parts(spec, text)
 }
 
 /// Makes the container's directory or checks it, and locks it; None if another run took it away in the meantime.
-fn lock(step: &Step, spec: &Spec, text: &mut Text, made: &mut Made) -> Result<Option<OwnedFd>, Reported> {
-    match make_or_check(step, spec.container_path(text, b""), spec.owner)? {
+fn lock(spec: &Spec, text: &mut Text, made: &mut Made) -> Result<Option<OwnedFd>, Reported> {
+    match make_or_check(spec.container_path(text, b""), spec.owner)? {
         Some(is_new) => made.dir = is_new,
         None => return Ok(None),
     }
@@ -196,26 +195,26 @@ fn lock(step: &Step, spec: &Spec, text: &mut Text, made: &mut Made) -> Result<Op
     {
         Ok(lock) => lock,
         Err(Errno::ENOENT) => return Ok(None),
-        Err(errno) => return Err(step.failed(path, errno)),
+        Err(errno) => return Err(step::failed(path, errno)),
     };
     match sys::fcntl_setlk(lock.borrow()) {
         Ok(()) => Ok(Some(lock)),
-        Err(Errno::EAGAIN | Errno::EACCES) => Err(already_running(step, spec, text, &lock)),
+        Err(Errno::EAGAIN | Errno::EACCES) => Err(already_running(spec, text, &lock)),
         Err(errno) => {
             if made.dir {
                 let _ = sys::unlink(path); // If it stays, so does the directory, and the next run completes it.
             }
-            Err(step.failed(path, errno))
+            Err(step::failed(path, errno))
         }
     }
 }
 
-fn already_running(step: &Step, spec: &Spec, text: &mut Text, lock: &OwnedFd) -> Reported {
+fn already_running(spec: &Spec, text: &mut Text, lock: &OwnedFd) -> Reported {
     let holder = sys::fcntl_getlk(lock.borrow()).ok().flatten(); // It may have ended by now.
     let digits = &mut [0; 10];
     let pid = decimal(holder.map_or(0, Pid::number), digits);
     let hint = [spec.id.as_bytes(), b" is already running (pid ", pid, b"); end it, or choose another ID"];
-    step.failed_with(spec.container_path(text, b""), Errno::EBUSY, &hint)
+    step::failed_with(spec.container_path(text, b""), Errno::EBUSY, &hint)
 }
 
 /// Removes the two directories, as far as this run made them and nobody has put anything into them since.
@@ -232,24 +231,24 @@ fn remove_empty(spec: &Spec, made: &Made) {
 
 /// Makes a directory for the owner alone, or checks the one that is there; says whether it is new, or None if the
 /// directory above it is missing.
-fn make_or_check(step: &Step, path: &CStr, owner: u32) -> Result<Option<bool>, Reported> {
+fn make_or_check(path: &CStr, owner: u32) -> Result<Option<bool>, Reported> {
     match sys::lstat(path) {
-        Ok(status) => check(step, path, status, owner).map(|()| Some(false)),
+        Ok(status) => check(path, status, owner).map(|()| Some(false)),
         Err(Errno::ENOENT) => match sys::mkdirat(path, 0o700) {
             Ok(()) => Ok(Some(true)),
-            Err(Errno::EEXIST) => make_or_check(step, path, owner), // Somebody was quicker: look who.
+            Err(Errno::EEXIST) => make_or_check(path, owner), // Somebody was quicker: look who.
             Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => Err(step.failed(path, errno)),
+            Err(errno) => Err(step::failed(path, errno)),
         },
-        Err(errno) => Err(step.failed(path, errno)),
+        Err(errno) => Err(step::failed(path, errno)),
     }
 }
 
 /// Refuses a directory that another user may have put there, or may put something into.
-fn check(step: &Step, path: &CStr, status: FileStatus, owner: u32) -> Result<(), Reported> {
+fn check(path: &CStr, status: FileStatus, owner: u32) -> Result<(), Reported> {
     const PLANTED: &[u8] = b": another user may have put it there; remove it, or set CONTAINER_STATE";
     const SHARED: &[u8] = b": take the permission away, or set CONTAINER_STATE to a directory of your own";
-    let refuse = |errno, hint: [&[u8]; 2]| Err(step.failed_with(path, errno, &hint));
+    let refuse = |errno, hint: [&[u8]; 2]| Err(step::failed_with(path, errno, &hint));
     match status.mode & libc::S_IFMT {
         libc::S_IFDIR => {}
         libc::S_IFLNK => return refuse(Errno::ELOOP, [b"it is a symbolic link", PLANTED]),

@@ -2,56 +2,53 @@
 
 use core::ffi::CStr;
 use core::num::NonZeroU8;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 use crate::print::Printer;
-use crate::run::Scene;
+use crate::run::{self, Scene};
 use crate::spec::Spec;
 use crate::sys::{Errno, STDERR};
-use crate::text::decimal;
+use crate::text::{decimal, split};
 use crate::words;
 
 /// What a step of the child does.
-pub type Action = fn(&Step, &mut Scene) -> Result<(), Reported>;
-
-/// Which runs have a step.
-#[derive(Clone, Copy)]
-pub enum When {
-    /// Every run.
-    Always,
-    /// All but those with `--bare`.
-    Default,
-    /// Those for which it is so: an option asks for it.
-    Asked(fn(&Spec) -> bool),
-}
-
-impl When {
-    /// Whether the run has it.
-    pub fn holds(self, spec: &Spec) -> bool {
-        match self {
-            Self::Always => true,
-            Self::Default => !spec.bare,
-            Self::Asked(is_asked) => is_asked(spec),
-        }
-    }
-}
+pub type Action = fn(&mut Scene) -> Result<(), Reported>;
 
 /// One named step. The sequences in [`crate::run`] are arrays of them.
 pub struct Step {
     /// What messages, options and chapters call it.
     pub name: &'static str,
-    /// The system calls that it makes, in their order; those of a first run alone included.
-    pub calls: &'static str,
-    /// The chapter of the book that teaches it.
-    pub chapter: &'static str,
-    /// One sentence that says why it is there.
-    pub why: &'static str,
+    /// Three lines: the system calls that it makes, in their order, those of a first run alone included; the chapter of the book
+    /// that teaches it; and one sentence that says why it is there.
+    pub text: &'static str,
     /// Whether a run has it.
-    pub when: When,
+    pub when: fn(&Spec) -> bool,
     /// The child's part while the host's tree is still in sight: paths are the host's.
     pub outside: Option<Action>,
     /// The child's part from `pivot` on: paths are the container's.
     pub inside: Option<Action>,
+}
+
+impl Step {
+    /// Why it is there.
+    pub fn why(&self) -> &'static [u8] {
+        split(self.text.as_bytes(), b'\n').last().unwrap_or_default()
+    }
+}
+
+/// The step that runs, as [`run::steps`] counts them; at first, `parse`.
+static CURRENT: AtomicU8 = AtomicU8::new(0);
+
+/// Says that a step begins: to it belong the system calls and the failures that follow.
+pub fn begin(step: &'static Step) {
+    let index = run::steps().position(|other| ptr::eq(other, step));
+    CURRENT.store(index.unwrap_or_default() as u8, Relaxed);
+}
+
+/// The step that runs.
+pub fn current() -> &'static Step {
+    run::steps().nth(CURRENT.load(Relaxed).into()).unwrap_or(run::PARSE)
 }
 
 /// The proof that a failure has been told to the user; what is left of it is the exit status.
@@ -89,45 +86,44 @@ pub fn be_quiet() {
     QUIET.store(true, Relaxed);
 }
 
-impl Step {
-    /// Says `container: left out: STEP` on stderr.
-    pub fn announce_skipped(&self) {
-        if QUIET.load(Relaxed) {
-            return;
-        }
-        let mut printer = Printer::new(STDERR);
-        printer.put(b"container: left out: ").put(self.name.as_bytes()).put(b"\n");
-        // Nobody may be listening.
-        let _ = printer.finish();
+/// Says `container: left out: STEP` on stderr.
+pub fn announce_skipped(step: &Step) {
+    if QUIET.load(Relaxed) {
+        return;
     }
+    let mut printer = Printer::new(STDERR);
+    printer.put(b"container: left out: ").put(step.name.as_bytes()).put(b"\n");
+    // Nobody may be listening.
+    let _ = printer.finish();
+}
 
-    /// Says `container: STEP PATH: ERRNO (words)` on stderr; without PATH, where it is empty because the step has none.
-    pub fn failed(&self, path: &CStr, errno: Errno) -> Reported {
-        self.failed_with(path, errno, &[])
+/// Says `container: STEP PATH: ERRNO (words)` on stderr, of the step that runs; without PATH, where it is empty because the step
+/// has none.
+pub fn failed(path: &CStr, errno: Errno) -> Reported {
+    failed_with(path, errno, &[])
+}
+
+/// As [`failed`], and then `hint: …` with the parts of the hint one after the other, if there are any.
+pub fn failed_with(path: &CStr, errno: Errno, hint: &[&[u8]]) -> Reported {
+    let mut printer = Printer::new(STDERR);
+    printer.put(b"container: ").put(current().name.as_bytes());
+    if !path.is_empty() {
+        printer.put(b" ").put_foreign(path.to_bytes());
     }
-
-    /// As [`Step::failed`], and then `hint: …` with the parts of the hint one after the other, if there are any.
-    pub fn failed_with(&self, path: &CStr, errno: Errno, hint: &[&[u8]]) -> Reported {
-        let mut printer = Printer::new(STDERR);
-        printer.put(b"container: ").put(self.name.as_bytes());
-        if !path.is_empty() {
-            printer.put(b" ").put_foreign(path.to_bytes());
+    printer.put(b": ");
+    match words::describe(errno) {
+        Some(words) => printer.put(words),
+        None => printer.put(b"errno ").put(decimal(errno.number(), &mut [0; 10])),
+    };
+    printer.put(b"\n");
+    if !hint.is_empty() && !QUIET.load(Relaxed) {
+        printer.put(b"hint: ");
+        for part in hint {
+            printer.put_foreign(part);
         }
-        printer.put(b": ");
-        match words::describe(errno) {
-            Some(words) => printer.put(words),
-            None => printer.put(b"errno ").put(decimal(errno.number(), &mut [0; 10])),
-        };
         printer.put(b"\n");
-        if !hint.is_empty() && !QUIET.load(Relaxed) {
-            printer.put(b"hint: ");
-            for part in hint {
-                printer.put_foreign(part);
-            }
-            printer.put(b"\n");
-        }
-        // If stderr is closed or full, there is nowhere left to complain to; the exit status tells.
-        let _ = printer.finish();
-        Reported::from_status(FAILED)
     }
+    // If stderr is closed or full, there is nowhere left to complain to; the exit status tells.
+    let _ = printer.finish();
+    Reported::from_status(FAILED)
 }

@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::explain;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd, Pid, Signals};
 use crate::terminal::Terminal;
 use crate::text::{Text, decimal};
@@ -16,9 +16,9 @@ static PULSE: AtomicU32 = AtomicU32::new(1);
 /// the supervisor lives.
 ///
 /// A caller may have left SIGCHLD ignored, which execve(2) keeps; the kernel would then reap the child by itself.
-pub fn expect_a_child(step: &Step) -> Result<(), Reported> {
+pub fn expect_a_child() -> Result<(), Reported> {
     sys::set_tid_address(&PULSE);
-    sys::rt_sigaction_default(libc::SIGCHLD).map_err(|errno| step.failed(c"SIGCHLD", errno))
+    sys::rt_sigaction_default(libc::SIGCHLD).map_err(|errno| step::failed(c"SIGCHLD", errno))
 }
 
 /// In the child, first of all: whatever ends the supervisor ends the container.
@@ -27,8 +27,8 @@ pub fn expect_a_child(step: &Step) -> Result<(), Reported> {
 /// getppid(2) cannot tell: it is 0 in a new PID namespace either way. The pulse can. A process that ends gives up its memory
 /// first, which is when the kernel clears the pulse, and signals its children later. So while the pulse is there, the
 /// signal is still to come.
-pub fn die_with_the_supervisor(step: &Step) -> Result<(), Reported> {
-    sys::prctl_set_pdeathsig().map_err(|errno| step.failed(c"PR_SET_PDEATHSIG", errno))?;
+pub fn die_with_the_supervisor() -> Result<(), Reported> {
+    sys::prctl_set_pdeathsig().map_err(|errno| step::failed(c"PR_SET_PDEATHSIG", errno))?;
     if PULSE.load(Ordering::SeqCst) == 0 {
         sys::exit_group(128 + libc::SIGKILL as u8); // as if the signal had come
     }
@@ -39,6 +39,9 @@ pub fn die_with_the_supervisor(step: &Step) -> Result<(), Reported> {
 /// terminal out of turn. None of them may end it before it has put the terminal back. It takes SIGCHLD for itself.
 pub const TAKEN: Signals =
     Signals::ALL.without(Signals::of(&[libc::SIGKILL, libc::SIGSTOP, libc::SIGTTIN, libc::SIGTTOU]));
+
+/// The one that is nobody else's: the kernel sends it to whoever writes into a pipe that has no reader any more.
+const OWN: Signals = Signals::of(&[libc::SIGPIPE]);
 
 /// Those of them that stop a process by default, and those that do nothing to it.
 const STOPPING: Signals = Signals::of(&[libc::SIGTSTP]);
@@ -53,11 +56,11 @@ pub struct Inbox {
 
 impl Inbox {
     /// Opens it. A signal that was ignored goes on being ignored, and is not passed on.
-    pub fn open(step: &Step) -> Result<Self, Reported> {
+    pub fn open() -> Result<Self, Reported> {
         let ignored = dispositions(c"/proc/self/status").map_or(Signals::NONE, |own| own.ignored);
         let taken = TAKEN.without(ignored.without(Signals::of(&[libc::SIGCHLD])));
-        let descriptor = sys::rt_sigprocmask(taken).and_then(|()| sys::signalfd(taken));
-        descriptor.map(|descriptor| Self { descriptor, ignored }).map_err(|errno| step.failed(c"", errno))
+        let descriptor = sys::rt_sigprocmask(taken).and_then(|()| sys::signalfd(taken.without(OWN)));
+        descriptor.map(|descriptor| Self { descriptor, ignored }).map_err(|errno| step::failed(c"", errno))
     }
 }
 
@@ -88,8 +91,8 @@ fn parse_dispositions(status: &[u8]) -> Option<Dispositions> {
 }
 
 /// session, in the command's process: signals act on it as they do on any process, whatever this program or its caller had.
-pub fn reset_signals(step: &Step, ignored: Signals) -> Result<(), Reported> {
-    let failed = |errno| step.failed(c"", errno);
+pub fn reset_signals(ignored: Signals) -> Result<(), Reported> {
+    let failed = |errno| step::failed(c"", errno);
     for signal in (1..=64).filter(|signal| ignored.has(*signal) && *signal != libc::SIGCHLD) {
         sys::rt_sigaction_default(signal).map_err(failed)?;
     }
@@ -159,13 +162,8 @@ impl Charge {
 
 /// Waits until the command has ended, passes on meanwhile what comes for it, and returns its status as a shell shows it.
 #[inline(never)]
-pub fn attend(
-    step: &Step,
-    inbox: &Inbox,
-    charge: &mut Charge,
-    terminal: &mut Option<Terminal>,
-) -> Result<u8, Reported> {
-    let failed = |errno| step.failed(c"", errno);
+pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal>) -> Result<u8, Reported> {
+    let failed = |errno| step::failed(c"", errno);
     sys::give_back_code();
     if terminal.is_some() {
         explain::fall_silent(); // Both would write to the same terminal, one of them for each key.
@@ -236,16 +234,16 @@ fn stop(terminal: &mut Option<Terminal>) -> Result<(), Errno> {
 /// As in system(3), Ctrl-C and Ctrl-\ are the command's while it runs: it has the same terminal and gets the signals
 /// itself. Until the clone has returned they end both, since nothing has been started that could want them.
 #[inline(never)] // As attend: it has a place of its own, see link.ld.
-pub fn wait(step: &Step, child: Pid) -> Result<u8, Reported> {
+pub fn wait(child: Pid) -> Result<u8, Reported> {
     for &signal in &[libc::SIGINT, libc::SIGQUIT] {
-        sys::rt_sigaction_ignore(signal).map_err(|errno| step.failed(c"", errno))?;
+        sys::rt_sigaction_ignore(signal).map_err(|errno| step::failed(c"", errno))?;
     }
     sys::give_back_code();
     loop {
         match sys::wait4(child) {
             Ok(status) => return Ok(status.shell_status()),
             Err(Errno::EINTR) => {}
-            Err(errno) => return Err(step.failed(c"", errno)),
+            Err(errno) => return Err(step::failed(c"", errno)),
         }
     }
 }

@@ -5,7 +5,7 @@ use core::ffi::c_int;
 
 use crate::run::Scene;
 use crate::spec::Spec;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{
     self, BorrowedFd, Errno, Instruction, OwnedFd, Ready, STDERR, STDIN, STDOUT, Size, Termios,
 };
@@ -19,37 +19,37 @@ pub fn is_wanted(spec: &Spec) -> bool {
 /// terminal, in the child: terminals of the container's own, and one of them for the command, whose master the supervisor
 /// gets. The command is to have no way to the caller's terminal: where that stays its stdin, stdout or stderr, it can at least
 /// not type into it.
-pub fn terminal(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    mount_terminals(step)?;
+pub fn terminal(scene: &mut Scene) -> Result<(), Reported> {
+    mount_terminals()?;
     match scene.link {
-        Some(link) if scene.has_terminal => open(step, scene, link),
-        _ if [STDIN, STDOUT, STDERR].into_iter().any(|fd| sys::tcgets(fd).is_ok()) => forbid_typing(step),
+        Some(link) if scene.has_terminal => open(scene, link),
+        _ if [STDIN, STDOUT, STDERR].into_iter().any(|fd| sys::tcgets(fd).is_ok()) => forbid_typing(),
         _ => Ok(()),
     }
 }
 
 /// An instance of devpts that no other container has, at /dev/pts.
-fn mount_terminals(step: &Step) -> Result<(), Reported> {
+fn mount_terminals() -> Result<(), Reported> {
     const WITH_GROUP: &core::ffi::CStr = c"newinstance,ptmxmode=0666,mode=0620,gid=5";
     const WITHOUT: &core::ffi::CStr = c"newinstance,ptmxmode=0666,mode=0620";
     let at = c"/dev/pts";
     let mount = |data| sys::mount(c"devpts", at, c"devpts", libc::MS_NOSUID | libc::MS_NOEXEC, data);
     // Where `dev` is left out, the image's own may be there.
     let unless_there = |outcome| if outcome == Err(Errno::EEXIST) { Ok(()) } else { outcome };
-    unless_there(sys::mkdirat(at, 0o755)).map_err(|errno| step.failed(at, errno))?;
+    unless_there(sys::mkdirat(at, 0o755)).map_err(|errno| step::failed(at, errno))?;
     let outcome = match mount(WITH_GROUP) {
         Err(Errno::EINVAL) => mount(WITHOUT), // Group 5, tty, is not to be had here.
         outcome => outcome,
     };
-    outcome.map_err(|errno| step.failed(at, errno))?;
-    unless_there(sys::symlink(c"pts/ptmx", c"/dev/ptmx")).map_err(|errno| step.failed(c"/dev/ptmx", errno))
+    outcome.map_err(|errno| step::failed(at, errno))?;
+    unless_there(sys::symlink(c"pts/ptmx", c"/dev/ptmx")).map_err(|errno| step::failed(c"/dev/ptmx", errno))
 }
 
 /// Opens the first terminal of the instance, prepares it as the one outside is, and sends its master to the supervisor.
-fn open(step: &Step, scene: &mut Scene, link: BorrowedFd) -> Result<(), Reported> {
+fn open(scene: &mut Scene, link: BorrowedFd) -> Result<(), Reported> {
     let (ptmx, console) = (c"/dev/pts/ptmx", c"/dev/console");
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
-    let failed = |errno| step.failed(ptmx, errno);
+    let failed = |errno| step::failed(ptmx, errno);
     let master = sys::openat(ptmx, flags, 0).map_err(failed)?;
     sys::tiocsptlck_unlock(master.borrow()).map_err(failed)?;
     let slave = sys::tiocgptpeer(master.borrow()).map_err(failed)?;
@@ -62,14 +62,14 @@ fn open(step: &Step, scene: &mut Scene, link: BorrowedFd) -> Result<(), Reported
     }
     sys::mknod_file(console, 0o620)
         .and_then(|()| sys::mount(c"/dev/pts/0", console, c"", libc::MS_BIND, c""))
-        .map_err(|errno| step.failed(console, errno))?;
+        .map_err(|errno| step::failed(console, errno))?;
     sys::sendmsg(link, Some(master.borrow())).map_err(failed)?;
     scene.slave = Some(slave);
     Ok(())
 }
 
 /// Lets TIOCSTI and TIOCLINUX fail with EPERM: what they type into a terminal, the shell outside would take for its user's.
-fn forbid_typing(step: &Step) -> Result<(), Reported> {
+fn forbid_typing() -> Result<(), Reported> {
     // Whatever the architecture, its 32-bit sibling has ioctl as 54; x32 is x86_64's other one. args[1] is the request.
     const IOCTLS: [u32; 3] = [libc::SYS_ioctl as u32, 54, 0x4000_0202];
     const REQUESTS: [u32; 2] = [libc::TIOCSTI as u32, libc::TIOCLINUX as u32];
@@ -91,7 +91,7 @@ fn forbid_typing(step: &Step) -> Result<(), Reported> {
         Instruction { code: answer, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW },
         Instruction { code: answer, jt: 0, jf: 0, k: libc::SECCOMP_RET_ERRNO | libc::EPERM as u32 },
     ];
-    sys::seccomp(&filter).map_err(|errno| step.failed(c"", errno))
+    sys::seccomp(&filter).map_err(|errno| step::failed(c"", errno))
 }
 
 /// Where struct seccomp_data has the lower half of args[1], in bytes.
@@ -99,8 +99,8 @@ const LOW_HALF_OF_REQUEST: u32 = if cfg!(target_endian = "little") { 24 } else {
 
 /// session, in the command's process: it leads a session of its own, so that no signal comes from the terminal outside, and
 /// its own terminal controls that session.
-pub fn lead_session(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
-    let failed = |errno| step.failed(c"", errno);
+pub fn lead_session(scene: &mut Scene) -> Result<(), Reported> {
+    let failed = |errno| step::failed(c"", errno);
     sys::setsid().map_err(failed)?;
     let Some(slave) = &scene.slave else { return Ok(()) };
     sys::tiocsctty(slave.borrow()).map_err(failed)?;

@@ -7,7 +7,7 @@ use core::ffi::CStr;
 
 use crate::file::{File, Visit};
 use crate::run::Scene;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::supervise;
 use crate::sys::{self, Errno};
 use crate::text::{Text, number, split};
@@ -119,9 +119,9 @@ pub struct Identity {
 }
 
 /// user: finds out who it is, while files can still be opened.
-pub fn user(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn user(scene: &mut Scene) -> Result<(), Reported> {
     let word = scene.spec.user.unwrap_or(c"");
-    let Some((user, group)) = parse(word.to_bytes()) else { return Err(step.failed(word, Errno::EINVAL)) };
+    let Some((user, group)) = parse(word.to_bytes()) else { return Err(step::failed(word, Errno::EINVAL)) };
     // As docker has it for a number that is not in the list.
     let identity = scene.identity.insert(Identity {
         uid: 0,
@@ -131,28 +131,28 @@ pub fn user(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
         home: Text::new(),
     });
     let name = &mut Text::new();
-    if !identity.find_user(step, user, name)? {
-        let Wanted::Number(uid) = user else { return Err(unknown(step, word, PASSWD)) };
+    if !identity.find_user(user, name)? {
+        let Wanted::Number(uid) = user else { return Err(unknown(word, PASSWD)) };
         identity.uid = uid;
         identity.home.join(&[b"HOME=/"]);
     }
     match group {
         Some(Wanted::Number(gid)) => identity.gid = gid,
-        Some(group) if !identity.find_group(step, group)? => return Err(unknown(step, word, GROUP)),
+        Some(group) if !identity.find_group(group)? => return Err(unknown(word, GROUP)),
         Some(_) => {}
-        None => identity.find_groups(step, name.as_cstr().to_bytes())?,
+        None => identity.find_groups(name.as_cstr().to_bytes())?,
     }
     Ok(())
 }
 
-fn unknown(step: &Step, word: &CStr, list: &CStr) -> Reported {
-    step.failed_with(word, Errno::ENOENT, &[b"the container's ", list.to_bytes(), b" has no such name"])
+fn unknown(word: &CStr, list: &CStr) -> Reported {
+    step::failed_with(word, Errno::ENOENT, &[b"the container's ", list.to_bytes(), b" has no such name"])
 }
 
 impl Identity {
-    fn find_user(&mut self, step: &Step, wanted: Wanted, name: &mut Text) -> Result<bool, Reported> {
+    fn find_user(&mut self, wanted: Wanted, name: &mut Text) -> Result<bool, Reported> {
         let mut is_found = false;
-        each_line(step, PASSWD, &mut |line| {
+        each_line(PASSWD, &mut |line| {
             let user = User::parse(line).filter(|user| wanted.is(user.name, user.uid));
             if let Some(user) = user {
                 (self.uid, self.gid, is_found) = (user.uid, user.gid, true);
@@ -164,9 +164,9 @@ impl Identity {
         Ok(is_found)
     }
 
-    fn find_group(&mut self, step: &Step, wanted: Wanted) -> Result<bool, Reported> {
+    fn find_group(&mut self, wanted: Wanted) -> Result<bool, Reported> {
         let mut is_found = false;
-        each_line(step, GROUP, &mut |line| {
+        each_line(GROUP, &mut |line| {
             if let Some(group) = Group::parse(line).filter(|group| wanted.is(group.name, group.gid)) {
                 (self.gid, is_found) = (group.gid, true);
             }
@@ -176,13 +176,13 @@ impl Identity {
     }
 
     /// The groups that have the user among their members. Who has no name is in none.
-    fn find_groups(&mut self, step: &Step, name: &[u8]) -> Result<(), Reported> {
+    fn find_groups(&mut self, name: &[u8]) -> Result<(), Reported> {
         const TOO_MANY: &[u8] = b"the user is in more than 256 groups";
         let mut are_too_many = false;
         if name.is_empty() {
             return Ok(());
         }
-        each_line(step, GROUP, &mut |line| {
+        each_line(GROUP, &mut |line| {
             if let Some(group) = Group::parse(line).filter(|group| group.has(name)) {
                 match self.groups.get_mut(self.len) {
                     Some(free) => (*free, self.len) = (group.gid, self.len + 1),
@@ -191,16 +191,16 @@ impl Identity {
             }
             are_too_many
         })?;
-        if are_too_many { Err(step.failed_with(GROUP, Errno::E2BIG, &[TOO_MANY])) } else { Ok(()) }
+        if are_too_many { Err(step::failed_with(GROUP, Errno::E2BIG, &[TOO_MANY])) } else { Ok(()) }
     }
 }
 
 /// Shows the lines of a list to `is_enough`, as [`File::find`] does. A list that is not there has none.
-fn each_line(step: &Step, path: &CStr, is_enough: Visit) -> Result<(), Reported> {
-    let Some(file) = File::open(step, path)? else { return Ok(()) };
+fn each_line(path: &CStr, is_enough: Visit) -> Result<(), Reported> {
+    let Some(file) = File::open(path)? else { return Ok(()) };
     file.find(is_enough).map_err(|errno| match errno {
-        Errno::EFBIG => step.failed_with(path, errno, &[b"a line of it is longer than 16 KiB"]),
-        _ => step.failed(path, errno),
+        Errno::EFBIG => step::failed_with(path, errno, &[b"a line of it is longer than 16 KiB"]),
+        _ => step::failed(path, errno),
     })
 }
 
@@ -209,19 +209,19 @@ fn each_line(step: &Step, path: &CStr, is_enough: Visit) -> Result<(), Reported>
 ///
 /// The kernel forgets the signal that is to come when the supervisor ends, since it might be for somebody else now: it is
 /// asked for again.
-pub fn become_user(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn become_user(scene: &mut Scene) -> Result<(), Reported> {
     const NOT_MAPPED: &[u8] =
         b"there is no such number in this user namespace: see /proc/self/uid_map and gid_map";
     let Some(identity) = &scene.identity else { return Ok(()) }; // --skip user
     let failed = |call: &CStr, errno| {
         let hint: &[&[u8]] = if errno == Errno::EINVAL { &[NOT_MAPPED] } else { &[] };
-        step.failed_with(call, errno, hint)
+        step::failed_with(call, errno, hint)
     };
     let groups = identity.groups.get(..identity.len).unwrap_or_default();
     sys::setgroups(groups).map_err(|errno| failed(c"setgroups", errno))?;
     sys::setgid(identity.gid).map_err(|errno| failed(c"setgid", errno))?;
     sys::setuid(identity.uid).map_err(|errno| failed(c"setuid", errno))?;
-    supervise::die_with_the_supervisor(step)
+    supervise::die_with_the_supervisor()
 }
 
 #[cfg(test)]

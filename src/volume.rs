@@ -6,7 +6,7 @@ use core::mem;
 use crate::cli;
 use crate::run::Scene;
 use crate::spec::{Spec, without_trailing_slashes};
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, BorrowedFd, Errno};
 use crate::text::Text;
 
@@ -122,7 +122,7 @@ pub fn is_asked(spec: &Spec) -> bool {
 }
 
 /// volume: takes hold of what the host lends, each with all that is mounted in it, attached nowhere.
-pub fn open(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn open(scene: &mut Scene) -> Result<(), Reported> {
     const MISSING: &[u8] = b"the host has no such file or directory: make it first, or look at the spelling";
     let volumes = cli::values(scene.spec.options, "--volume").filter_map(Volume::new);
     for (slot, volume) in scene.volumes.iter_mut().zip(volumes) {
@@ -130,25 +130,25 @@ pub fn open(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
         let path = text.join(&[volume.host]);
         let hint: &[&[u8]] = &[MISSING];
         let opened = sys::open_tree_recursive(path)
-            .map_err(|errno| step.failed_with(path, errno, if errno == Errno::ENOENT { hint } else { &[] }));
+            .map_err(|errno| step::failed_with(path, errno, if errno == Errno::ENOENT { hint } else { &[] }));
         *slot = Some(opened?);
     }
     Ok(())
 }
 
 /// attach: volumes and file systems in memory, in the order of the command line, so that one can be in another.
-pub fn attach(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn attach(scene: &mut Scene) -> Result<(), Reported> {
     let mut opened = scene.volumes.iter().flatten();
     for (option, value) in cli::given(scene.spec.options) {
         let text = &mut Text::new();
         match option.long {
             "--volume" => {
                 let volume = Volume::new(value).zip(opened.next());
-                volume.map_or(Ok(()), |(volume, tree)| attach_volume(step, volume, tree.borrow(), text))?;
+                volume.map_or(Ok(()), |(volume, tree)| attach_volume(volume, tree.borrow(), text))?;
             }
             "--tmpfs" => {
                 let memory = Memory::new(value);
-                memory.map_or(Ok(()), |memory| mount_memory(step, memory, text))?;
+                memory.map_or(Ok(()), |memory| mount_memory(memory, text))?;
             }
             _ => {}
         }
@@ -156,37 +156,36 @@ pub fn attach(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
     Ok(())
 }
 
-fn attach_volume(step: &Step, volume: Volume, tree: BorrowedFd, text: &mut Text) -> Result<(), Reported> {
-    let status = sys::fstat(tree).map_err(|errno| step.failed(text.join(&[volume.host]), errno))?;
+fn attach_volume(volume: Volume, tree: BorrowedFd, text: &mut Text) -> Result<(), Reported> {
+    let status = sys::fstat(tree).map_err(|errno| step::failed(text.join(&[volume.host]), errno))?;
     let is_directory = status.mode & libc::S_IFMT == libc::S_IFDIR;
-    make_place(step, volume.dir, is_directory)?;
+    make_place(volume.dir, is_directory)?;
     let place = text.join(&[volume.dir]);
-    sys::move_mount_following(tree, place)
-        .map_err(|errno| why_not_there(step, place, errno, is_directory))?;
+    sys::move_mount_following(tree, place).map_err(|errno| why_not_there(place, errno, is_directory))?;
     if volume.read_only {
-        sys::mount_setattr_rdonly(place).map_err(|errno| step.failed(place, errno))?;
+        sys::mount_setattr_rdonly(place).map_err(|errno| step::failed(place, errno))?;
     }
     Ok(())
 }
 
-fn why_not_there(step: &Step, place: &CStr, errno: Errno, is_directory: bool) -> Reported {
+fn why_not_there(place: &CStr, errno: Errno, is_directory: bool) -> Reported {
     const DIRECTORY: &[u8] = b"what comes there is a directory, and what the container has there is none";
     const FILE: &[u8] = b"what comes there is no directory, and what the container has there is one";
     match errno {
         Errno::EINVAL | Errno::ENOTDIR => {
-            step.failed_with(place, Errno::ENOTDIR, &[if is_directory { DIRECTORY } else { FILE }])
+            step::failed_with(place, Errno::ENOTDIR, &[if is_directory { DIRECTORY } else { FILE }])
         }
-        Errno::ENOENT => step.failed_with(place, errno, &[DANGLING]),
-        _ => step.failed(place, errno),
+        Errno::ENOENT => step::failed_with(place, errno, &[DANGLING]),
+        _ => step::failed(place, errno),
     }
 }
 
-fn mount_memory(step: &Step, memory: Memory, text: &mut Text) -> Result<(), Reported> {
-    make_place(step, memory.dir, true)?;
+fn mount_memory(memory: Memory, text: &mut Text) -> Result<(), Reported> {
+    make_place(memory.dir, true)?;
     let (place, data) = (text.join(&[memory.dir]), &mut Text::new());
     sys::mount(c"tmpfs", place, c"tmpfs", memory.flags(), memory.data(data)).map_err(|errno| match errno {
-        Errno::EINVAL => step.failed(place, errno), // A number is too large for tmpfs.
-        _ => why_not_there(step, place, errno, true),
+        Errno::EINVAL => step::failed(place, errno), // A number is too large for tmpfs.
+        _ => why_not_there(place, errno, true),
     })
 }
 
@@ -196,7 +195,7 @@ const DANGLING: &[u8] = b"a symbolic link on the way leads to nothing in the con
 ///
 /// Symbolic links are followed, and end in the container's root. With `--pid host` there is one kind of link in sight that
 /// does not, /proc/PID/root and its like: these are refused.
-fn make_place(step: &Step, dir: &[u8], is_directory: bool) -> Result<(), Reported> {
+fn make_place(dir: &[u8], is_directory: bool) -> Result<(), Reported> {
     const MAGIC: &[u8] =
         b"a symbolic link on the way leads in circles, or through /proc and out of the container";
     let text = &mut Text::new();
@@ -206,10 +205,10 @@ fn make_place(step: &Step, dir: &[u8], is_directory: bool) -> Result<(), Reporte
         Err(Errno::ENOENT) => make(dir, is_directory, text).map_err(|errno| {
             let hint: &[&[u8]] =
                 if matches!(errno, Errno::ENOENT | Errno::EEXIST) { &[DANGLING] } else { &[] };
-            step.failed_with(text.as_cstr(), errno, hint)
+            step::failed_with(text.as_cstr(), errno, hint)
         }),
-        Err(Errno::ELOOP) => Err(step.failed_with(place, Errno::ELOOP, &[MAGIC])),
-        Err(errno) => Err(step.failed(place, errno)),
+        Err(Errno::ELOOP) => Err(step::failed_with(place, Errno::ELOOP, &[MAGIC])),
+        Err(errno) => Err(step::failed(place, errno)),
     }
 }
 
@@ -266,8 +265,8 @@ fn remove_empty(path: &CStr) {
 }
 
 /// seal: the root itself; what is mounted in it stays as it is.
-pub fn seal(step: &Step, _: &mut Scene) -> Result<(), Reported> {
-    sys::mount_setattr_rdonly_alone(c"/").map_err(|errno| step.failed(c"/", errno))
+pub fn seal(_: &mut Scene) -> Result<(), Reported> {
+    sys::mount_setattr_rdonly_alone(c"/").map_err(|errno| step::failed(c"/", errno))
 }
 
 #[cfg(test)]

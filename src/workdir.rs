@@ -3,18 +3,18 @@
 use core::ffi::CStr;
 
 use crate::run::Scene;
-use crate::step::{Reported, Step};
+use crate::step::{self, Reported};
 use crate::sys::{self, Errno};
 use crate::text::{Text, split};
 
 /// workdir: enters the directory, and makes it first where it is missing.
-pub fn workdir(step: &Step, scene: &mut Scene) -> Result<(), Reported> {
+pub fn workdir(scene: &mut Scene) -> Result<(), Reported> {
     let path = scene.spec.workdir.unwrap_or(c"/");
     let entered = match sys::chdir(path) {
         Err(Errno::ENOENT) => make_all(path).and_then(|()| sys::chdir(path)),
         outcome => outcome,
     };
-    entered.map_err(|errno| step.failed(path, errno))
+    entered.map_err(|errno| step::failed(path, errno))
 }
 
 /// Makes a directory and all that it is in, as `mkdir -p` does.
