@@ -576,7 +576,7 @@ fn parse_operands(
         read_only: options.read_only,
         is_temporary: options.is_temporary,
         host_pids: options.host_pids,
-        init: options.init,
+        init: options.init && !options.bare,
         terminal: options.terminal,
         bare: options.bare,
         skipped: options.skipped,

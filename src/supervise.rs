@@ -60,7 +60,9 @@ impl Inbox {
         let ignored = dispositions(c"/proc/self/status").map_or(Signals::NONE, |own| own.ignored);
         let taken = TAKEN.without(ignored.without(Signals::of(&[libc::SIGCHLD])));
         let descriptor = sys::rt_sigprocmask(taken).and_then(|()| sys::signalfd(taken.without(OWN)));
-        descriptor.map(|descriptor| Self { descriptor: descriptor.leak(), ignored }).map_err(|errno| step::failed(c"", errno))
+        descriptor
+            .map(|descriptor| Self { descriptor: descriptor.leak(), ignored })
+            .map_err(|errno| step::failed(c"", errno))
     }
 }
 
@@ -91,12 +93,11 @@ fn parse_dispositions(status: &[u8]) -> Option<Dispositions> {
 }
 
 /// session, in the command's process: signals act on it as they do on any process, whatever this program or its caller had.
-pub fn reset_signals(ignored: Signals) -> Result<(), Reported> {
-    let failed = |errno| step::failed(c"", errno);
+pub fn reset_signals(ignored: Signals) -> Result<(), Errno> {
     for signal in (1..=64).filter(|signal| ignored.has(*signal) && *signal != libc::SIGCHLD) {
-        sys::rt_sigaction_default(signal).map_err(failed)?;
+        sys::rt_sigaction_default(signal)?;
     }
-    sys::rt_sigprocmask(Signals::NONE).map_err(failed)
+    sys::rt_sigprocmask(Signals::NONE)
 }
 
 /// The command, as its supervisor sees it.
