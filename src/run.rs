@@ -366,7 +366,8 @@ pub fn run(spec: &Spec) -> Result<u8, Reported> {
     begin(IMAGE);
     find_image(spec)?;
     begin(ENVFILE);
-    let files = Files::read(spec)?;
+    let files = &mut Files::new();
+    files.read(spec)?;
     begin(STATE);
     let state = State::prepare(spec)?;
     match contain(spec, &state, files) {
@@ -392,7 +393,7 @@ fn announce(spec: &Spec) {
     }
 }
 
-fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
+fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported> {
     let mut setup = Ok(());
     if HIDING.iter().any(|name| is_left_out(spec, name)) {
         begin(&SHIELD);
@@ -413,7 +414,7 @@ fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
         let mut scene = ManuallyDrop::new(Scene {
             spec,
             state,
-            files: &files,
+            files,
             identity: None,
             link: far.as_ref().map(OwnedFd::borrow),
             has_terminal,
@@ -426,7 +427,7 @@ fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
         setup = enter(&mut scene);
         setup.map_or_else(Reported::status, |()| 0)
     })?;
-    drop(files); // The command has them: the supervisor stays small.
+    files.forget(); // The command has them: the supervisor stays small.
     begin(WAIT);
     drop(far); // Nothing more comes through the link once the child has closed its end too.
     let master = receive(near.as_ref(), has_terminal)?;
