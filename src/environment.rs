@@ -124,13 +124,12 @@ fn has_name(variable: &CStr) -> bool {
 /// The variables themselves, and NULL after the last.
 pub struct Environment<'a> {
     words: [Option<Word<'a>>; MOST + 1],
-    len: usize,
 }
 
 impl<'a> Environment<'a> {
     /// None yet.
     pub const fn new() -> Self {
-        Self { words: [None; MOST + 1], len: 0 }
+        Self { words: [None; MOST + 1] }
     }
 
     /// Adds what every container has, and what was asked for. E2BIG: they are too many.
@@ -172,20 +171,15 @@ impl<'a> Environment<'a> {
     /// Adds a variable, in the place of the one of the same name.
     fn add(&mut self, word: Word<'a>) -> Result<(), Errno> {
         let name = name_of(word.to_bytes());
-        let known = self.words.iter_mut().flatten().find(|known| name_of(known.to_bytes()) == name);
-        if let Some(known) = known {
-            *known = word;
-            return Ok(());
-        }
-        let free = self.words.get_mut(self.len).filter(|_| self.len < MOST).ok_or(Errno::E2BIG)?;
-        *free = Some(word);
-        self.len += 1;
+        let is_its = |place: &&mut Option<Word>| place.is_none_or(|known| name_of(known.to_bytes()) == name);
+        let place = self.words.iter_mut().take(MOST).find(is_its).ok_or(Errno::E2BIG)?;
+        *place = Some(word);
         Ok(())
     }
 
     /// As envp.
     pub fn vector(&self) -> Option<Vector<'_>> {
-        self.words.get(..=self.len).and_then(Vector::new)
+        Vector::new(&self.words)
     }
 
     /// The directories in which a command is looked for, with colons between them.
@@ -217,6 +211,6 @@ mod tests {
         assert_eq!(environment.add(c"V7=seven".into()), Ok(()));
         assert!(environment.vector().is_some());
         assert_eq!(entry(&environment.words, b"V7").map(Word::to_bytes), Some(&b"V7=seven"[..]));
-        assert_eq!(environment.len, MOST);
+        assert_eq!(environment.words.iter().flatten().count(), MOST);
     }
 }

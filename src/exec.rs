@@ -36,8 +36,9 @@ pub fn exec(scene: &mut Scene) -> Result<(), Reported> {
         return Err(failed(Errno::EINVAL));
     };
     sys::close_range(3, u32::MAX).map_err(failed)?;
-    let errno = search(command, environment.path(), argv, env);
-    Err(explain(command, environment.path(), errno))
+    let directories = environment.path();
+    let errno = search(command, directories, argv, env);
+    Err(explain(command, directories, errno))
 }
 
 /// Tries the places where the command may be, until one of them runs it; returns why none did.

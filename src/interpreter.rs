@@ -16,8 +16,12 @@ pub fn named_in(head: &[u8]) -> Option<&[u8]> {
 
 /// The first word of the line, as the kernel's binfmt_script reads it.
 fn script_interpreter(line: &[u8]) -> Option<&[u8]> {
-    let line = line.split(|byte| matches!(byte, b'\n' | 0)).next()?;
-    line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty())
+    match line {
+        [b' ' | b'\t', rest @ ..] => script_interpreter(rest),
+        word => {
+            word.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0)).next().filter(|word| !word.is_empty())
+        }
+    }
 }
 
 /// The path in the segment of type PT_INTERP (elf(5)).
@@ -31,22 +35,22 @@ fn elf_loader(file: &[u8], class: u8) -> Option<&[u8]> {
     };
     let (e_phoff, e_phentsize, e_phnum) = (24 + word, 30 + 3 * word, 32 + 3 * word);
     let (p_offset, p_filesz) = (word, 4 * word);
-    let mut headers = file.get(number(file, e_phoff, word)?..)?;
-    for _ in 0..number(file, e_phnum, 2)? {
-        if number(headers, 0, 4)? == PT_INTERP {
-            let path = file.get(number(headers, p_offset, word)?..)?;
-            let path = path.get(..number(headers, p_filesz, word)?)?;
-            return split(path, 0).next();
+    let mut headers = file.get(number(file, e_phoff, word)..)?;
+    for _ in 0..number(file, e_phnum, 2) {
+        if number(headers, 0, 4) == PT_INTERP {
+            let path = file.get(number(headers, p_offset, word)..)?;
+            let path = path.get(..number(headers, p_filesz, word))?;
+            return split(path, 0).next().filter(|path| !path.is_empty());
         }
-        headers = headers.get(number(file, e_phentsize, 2)?..)?;
+        headers = headers.get(number(file, e_phentsize, 2)..)?;
     }
     None
 }
 
-/// A little-endian number of `len` bytes; both architectures are little-endian.
-fn number(bytes: &[u8], offset: usize, len: usize) -> Option<usize> {
-    let field = bytes.get(offset..offset.checked_add(len)?)?;
-    Some(field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+/// A number of `len` bytes, the least first, as on both architectures. It is 0 where the file ends before it.
+fn number(bytes: &[u8], offset: usize, len: usize) -> usize {
+    let field = bytes.get(offset..offset + len).unwrap_or_default();
+    field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
 }
 
 #[cfg(test)]
