@@ -1,13 +1,33 @@
-//! Small files whose contents decide something: lists of users and groups of the image, variables of the host.
+//! Directories that are made where they are missing; and small files whose contents decide something: lists of users and groups
+//! of the image, variables of the host.
 //!
-//! What is at such a path may be anything, and in an image it may have been put there to do harm: a pipe that nobody writes
+//! What is at the path of such a file may be anything, and in an image it may have been put there to do harm: a pipe that nobody writes
 //! to, a device, a file without end. So it is looked at before it is opened, and no more of it is read than it had then.
 
 use core::ffi::CStr;
 
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
-use crate::text::{has, split, visible};
+use crate::text::{Text, has, split, visible};
+
+/// Makes a directory, or leaves the one that is there as it is.
+pub fn make_directory(path: &CStr, mode: u32) -> Result<(), Errno> {
+    match sys::mkdirat(path, mode) {
+        Err(Errno::EEXIST) => Ok(()),
+        made => made.and_then(|()| sys::fchmodat(path, mode)), // Whatever the umask is.
+    }
+}
+
+/// Makes a directory and all that it is in, as `mkdir -p` does. After a failure, `text` holds the path that could not be made.
+pub fn make_directories(path: &[u8], text: &mut Text) -> Result<(), Errno> {
+    text.join(&[]);
+    for component in split(path, b'/').filter(|component| !component.is_empty()) {
+        text.push(b"/");
+        text.push(component);
+        make_directory(text.as_cstr(), 0o755)?;
+    }
+    Ok(())
+}
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;

@@ -16,6 +16,7 @@ use core::mem::ManuallyDrop;
 
 use crate::run::Scene;
 use crate::spec::Spec;
+use crate::state;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
 use crate::text::Text;
@@ -123,14 +124,8 @@ fn left_open(opened: Result<OwnedFd, Errno>) -> Result<ManuallyDrop<OwnedFd>, Er
 /// Makes the directories, as far as they are missing. `mode` is that of the image's own.
 fn make_layer(spec: &Spec, mode: u32) -> Result<(), Reported> {
     let text = &mut Text::new();
-    for &directory in &[LAYER, DIRECTORY] {
-        let path = spec.container_path(text, directory);
-        match sys::mkdirat(path, mode).and_then(|()| sys::fchmodat(path, mode)) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(step::failed(path, errno)),
-        }
-    }
-    Ok(())
+    state::make_part(spec, LAYER, mode, text)?;
+    state::make_part(spec, DIRECTORY, mode, text)
 }
 
 fn take_away(spec: &Spec, file: &[u8]) -> Result<(), Reported> {

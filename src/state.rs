@@ -12,6 +12,7 @@
 
 use core::ffi::CStr;
 
+use crate::file::make_directory;
 use crate::run::Scene;
 use crate::spec::Spec;
 use crate::step::{self, Reported};
@@ -153,16 +154,15 @@ impl<'a> State<'a> {
 
 /// Makes `upper`, `work` and `merged`, as far as they are missing.
 fn make_parts(spec: &Spec, text: &mut Text) -> Result<(), Reported> {
-    for &(name, mode) in &[(&b"/upper"[..], 0o755), (b"/work", 0o700), (b"/merged", 0o755)] {
-        let path = spec.container_path(text, name);
-        let made = match sys::mkdirat(path, mode) {
-            Err(Errno::EEXIST) => Ok(()),
-            // Whatever the umask is: the mode of `upper` is the mode of the container's root.
-            made => made.and_then(|()| sys::fchmodat(path, mode)),
-        };
-        made.map_err(|errno| step::failed(path, errno))?;
-    }
-    Ok(())
+    make_part(spec, b"/upper", 0o755, text)?; // Its mode is that of the container's root.
+    make_part(spec, b"/work", 0o700, text)?;
+    make_part(spec, b"/merged", 0o755, text)
+}
+
+/// Makes one directory in the container's own, if it is missing.
+pub fn make_part(spec: &Spec, name: &[u8], mode: u32, text: &mut Text) -> Result<(), Reported> {
+    let path = spec.container_path(text, name);
+    make_directory(path, mode).map_err(|errno| step::failed(path, errno))
 }
 
 fn say_whole(spec: &Spec, lock: &OwnedFd, text: &mut Text) -> Result<(), Reported> {

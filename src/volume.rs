@@ -4,6 +4,7 @@ use core::ffi::{CStr, c_ulong};
 use core::mem;
 
 use crate::cli;
+use crate::file::make_directories;
 use crate::run::Scene;
 use crate::spec::{Spec, without_trailing_slashes};
 use crate::step::{self, Reported};
@@ -214,25 +215,17 @@ fn make_place(dir: &[u8], is_directory: bool) -> Result<(), Reported> {
 
 /// After a failure, `text` holds the path that could not be made.
 fn make(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Errno> {
-    for parent in parents(dir) {
-        make_directory(text.join(&[parent]))?;
+    if is_directory {
+        return make_directories(dir, text);
     }
-    let place = text.join(&[without_trailing_slashes(dir)]);
-    if is_directory { make_directory(place) } else { sys::mknod_file(place, 0o644) }
-}
-
-fn make_directory(path: &CStr) -> Result<(), Errno> {
-    match sys::mkdirat(path, 0o755) {
-        Err(Errno::EEXIST) => Ok(()),
-        made => made.and_then(|()| sys::fchmodat(path, 0o755)), // Whatever the umask is.
-    }
-}
-
-/// The directories above the last component of an absolute path, from the root down.
-fn parents(dir: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     let dir = without_trailing_slashes(dir);
-    let ends = dir.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
-    ends.filter_map(|(end, _)| dir.get(..end))
+    make_directories(parent(dir).unwrap_or_default(), text)?;
+    sys::mknod_file(text.join(&[dir]), 0o644)
+}
+
+/// The path of what something is in, without the slash between them; None at the root.
+fn parent(path: &[u8]) -> Option<&[u8]> {
+    path.iter().rposition(|byte| *byte == b'/').and_then(|slash| path.get(..slash))
 }
 
 /// After a failure: takes the places that [`attach`] made in `upper` away again, as far as nothing is in them.
@@ -244,11 +237,12 @@ pub fn take_back(spec: &Spec) {
             "--tmpfs" => Memory::new(value).map(|memory| memory.dir),
             _ => None,
         };
-        let Some(dir) = dir.map(without_trailing_slashes) else { continue };
-        for made in [dir].into_iter().chain(parents(dir).rev()) {
+        let mut place = dir.map(without_trailing_slashes);
+        while let Some(made) = place.filter(|made| !made.is_empty()) {
             spec.container_path(text, b"/upper");
             text.push(made);
             remove_empty(text.as_cstr());
+            place = parent(made);
         }
     }
 }
@@ -355,10 +349,9 @@ mod tests {
     }
 
     #[test]
-    fn the_directories_above_a_place_are_made_from_the_root_down() {
-        let of = |dir| parents(dir).map(|parent| std::str::from_utf8(parent).unwrap()).collect::<Vec<_>>();
-        assert_eq!(of(b"/a/b/c"), ["/a", "/a/b"]);
-        assert_eq!(of(b"/a/"), <Vec<&str>>::new());
-        assert_eq!(of(b"//a//b"), ["/", "//a", "//a/"]);
+    fn what_is_above_a_place_ends_where_the_last_component_begins() {
+        assert_eq!(parent(b"/a/b/c"), Some(&b"/a/b"[..]));
+        assert_eq!(parent(b"/a"), Some(&b""[..]));
+        assert_eq!(parent(b""), None);
     }
 }
