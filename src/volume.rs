@@ -9,7 +9,7 @@ use crate::run::Scene;
 use crate::spec::{Spec, without_trailing_slashes};
 use crate::step::{self, Reported};
 use crate::sys::{self, BorrowedFd, Errno};
-use crate::text::Text;
+use crate::text::{Text, cut, has, number, split};
 
 /// How many volumes a container can have.
 pub const MOST: usize = 32;
@@ -26,21 +26,15 @@ impl<'a> Volume<'a> {
     /// Takes a value that has the form. HOST may have colons in it, DIR none.
     pub fn new(value: &'a CStr) -> Option<Self> {
         let value = value.to_bytes();
-        let (value, read_only) = match split_last(value)? {
-            (rest, b"ro") => (rest, true),
-            (rest, b"rw") => (rest, false),
+        let (value, read_only) = match value {
+            [rest @ .., b':', b'r', b'o'] => (rest, true),
+            [rest @ .., b':', b'r', b'w'] => (rest, false),
             _ => (value, false),
         };
-        let (host, dir) = split_last(value)?;
+        let dir = split(value, b':').last()?;
+        let host = value.strip_suffix(dir)?.strip_suffix(b":")?;
         (!host.is_empty() && is_a_place(dir)).then_some(Self { host, dir, read_only })
     }
-}
-
-/// What is before the last colon, and what is after it.
-fn split_last(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut parts = value.rsplitn(2, |byte| *byte == b':');
-    let last = parts.next()?;
-    Some((parts.next()?, last))
 }
 
 /// Whether something can be put there: an absolute path that is not the root by another name.
@@ -53,36 +47,25 @@ fn is_a_place(dir: &[u8]) -> bool {
 pub struct Memory<'a> {
     dir: &'a [u8],
     options: &'a [u8],
+    /// The flags of its mount: those of docker, unless its options say otherwise.
+    flags: c_ulong,
 }
 
 impl<'a> Memory<'a> {
     /// Takes a value that has the form, with options that are known.
     pub fn new(value: &'a CStr) -> Option<Self> {
-        let mut parts = value.to_bytes().splitn(2, |byte| *byte == b':');
-        let memory = Self { dir: parts.next()?, options: parts.next().unwrap_or_default() };
-        let is_known = |option: &[u8]| flag(option).is_some() || is_setting(option);
-        (is_a_place(memory.dir) && memory.options().all(is_known)).then_some(memory)
-    }
-
-    fn options(self) -> impl Iterator<Item = &'a [u8]> {
-        self.options.split(|byte| *byte == b',').filter(|option| !option.is_empty())
-    }
-
-    /// The flags of its mount: those of docker, unless its options say otherwise.
-    fn flags(self) -> c_ulong {
-        let begin = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
-        self.options().filter_map(flag).fold(
-            begin,
-            |flags, (mask, is_set)| {
-                if is_set { flags | mask } else { flags & !mask }
-            },
-        )
+        let (dir, options) = cut(value.to_bytes(), b':');
+        let mut flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+        let options = options.unwrap_or_default();
+        let mut all = split(options, b',');
+        let is_right = |option: &[u8]| option.is_empty() || change_flag(option, &mut flags) || is_setting(option);
+        (is_a_place(dir) && all.all(is_right)).then_some(Self { dir, options, flags })
     }
 
     /// What tmpfs itself is told.
     fn data(self, text: &mut Text) -> &CStr {
         text.join(&[b"mode=1777"]);
-        for setting in self.options().filter(|option| is_setting(option)) {
+        for setting in split(self.options, b',').filter(|option| is_setting(option)) {
             text.push(b",");
             text.push(setting);
         }
@@ -90,31 +73,34 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// The flag of a mount that an option of `--tmpfs` sets or takes away.
-fn flag(option: &[u8]) -> Option<(c_ulong, bool)> {
+/// Sets or takes away the flag of the mount that an option stands for; says whether it stands for one.
+fn change_flag(option: &[u8], flags: &mut c_ulong) -> bool {
     let (name, is_no) = option.strip_prefix(b"no").map_or((option, false), |name| (name, true));
-    Some(match name {
+    let (flag, is_set) = match name {
         b"suid" => (libc::MS_NOSUID, is_no),
         b"dev" => (libc::MS_NODEV, is_no),
         b"exec" => (libc::MS_NOEXEC, is_no),
         b"ro" if !is_no => (libc::MS_RDONLY, true),
         b"rw" if !is_no => (libc::MS_RDONLY, false),
-        _ => return None,
-    })
+        _ => return false,
+    };
+    *flags = if is_set { *flags | flag } else { *flags & !flag };
+    true
 }
 
 /// Whether an option is for tmpfs, with a value that can be one: the kernel would refuse anything else after much was done.
 fn is_setting(option: &[u8]) -> bool {
-    let all = |digits: &[u8], last: u8| {
-        !digits.is_empty() && digits.len() < 19 && digits.iter().all(|digit| (b'0'..=last).contains(digit))
+    let (name, value) = cut(option, b'=');
+    let digits = match value.unwrap_or_default() {
+        [digits @ .., unit] if name == b"size" && has(b"kKmMgG%", *unit) => digits,
+        digits => digits,
     };
-    let mut parts = option.splitn(2, |byte| *byte == b'=');
-    match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
-        (b"size", [digits @ .., b'k' | b'K' | b'm' | b'M' | b'g' | b'G' | b'%']) => all(digits, b'9'),
-        (b"size" | b"uid" | b"gid" | b"nr_inodes", digits) => all(digits, b'9'),
-        (b"mode", digits) => digits.len() <= 5 && all(digits, b'7'),
-        _ => false,
-    }
+    let longest = match name {
+        b"size" | b"uid" | b"gid" | b"nr_inodes" => 18,
+        b"mode" if !has(digits, b'8') && !has(digits, b'9') => 5,
+        _ => return false,
+    };
+    digits.len() <= longest && number(digits).is_some()
 }
 
 /// Whether the command line asks for something of this file.
@@ -184,7 +170,7 @@ fn why_not_there(place: &CStr, errno: Errno, is_directory: bool) -> Reported {
 fn mount_memory(memory: Memory, text: &mut Text) -> Result<(), Reported> {
     make_place(memory.dir, true)?;
     let (place, data) = (text.join(&[memory.dir]), &mut Text::new());
-    sys::mount(c"tmpfs", place, c"tmpfs", memory.flags(), memory.data(data)).map_err(|errno| match errno {
+    sys::mount(c"tmpfs", place, c"tmpfs", memory.flags, memory.data(data)).map_err(|errno| match errno {
         Errno::EINVAL => step::failed(place, errno), // A number is too large for tmpfs.
         _ => why_not_there(place, errno, true),
     })
@@ -219,13 +205,14 @@ fn make(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Errno> {
         return make_directories(dir, text);
     }
     let dir = without_trailing_slashes(dir);
-    make_directories(parent(dir).unwrap_or_default(), text)?;
+    make_directories(parent(dir), text)?;
     sys::mknod_file(text.join(&[dir]), 0o644)
 }
 
-/// The path of what something is in, without the slash between them; None at the root.
-fn parent(path: &[u8]) -> Option<&[u8]> {
-    path.iter().rposition(|byte| *byte == b'/').and_then(|slash| path.get(..slash))
+/// What stands before the last slash.
+fn parent(path: &[u8]) -> &[u8] {
+    let slash = path.iter().rposition(|byte| *byte == b'/');
+    path.get(..slash.unwrap_or_default()).unwrap_or_default()
 }
 
 /// After a failure: takes the places that [`attach`] made in `upper` away again, as far as nothing is in them.
@@ -237,12 +224,12 @@ pub fn take_back(spec: &Spec) {
             "--tmpfs" => Memory::new(value).map(|memory| memory.dir),
             _ => None,
         };
-        let mut place = dir.map(without_trailing_slashes);
-        while let Some(made) = place.filter(|made| !made.is_empty()) {
+        let mut made = without_trailing_slashes(dir.unwrap_or_default());
+        while !made.is_empty() {
             spec.container_path(text, b"/upper");
             text.push(made);
             remove_empty(text.as_cstr());
-            place = parent(made);
+            made = parent(made);
         }
     }
 }
@@ -308,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_file_system_in_memory_has_the_flags_of_docker_unless_it_is_told_otherwise() {
-        let flags = |value| Memory::new(value).map(Memory::flags);
+        let flags = |value| Memory::new(value).map(|memory| memory.flags);
         let usual = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
         assert_eq!(flags(c"/a"), Some(usual));
         assert_eq!(flags(c"/a:"), Some(usual));
@@ -350,8 +337,8 @@ mod tests {
 
     #[test]
     fn what_is_above_a_place_ends_where_the_last_component_begins() {
-        assert_eq!(parent(b"/a/b/c"), Some(&b"/a/b"[..]));
-        assert_eq!(parent(b"/a"), Some(&b""[..]));
-        assert_eq!(parent(b""), None);
+        assert_eq!(parent(b"/a/b/c"), b"/a/b");
+        assert_eq!(parent(b"/a"), b"");
+        assert_eq!(parent(b""), b"");
     }
 }
