@@ -10,7 +10,7 @@ use crate::file::File;
 use crate::spec::Spec;
 use crate::step::{self, Reported};
 use crate::sys::{Errno, Memory, Vector, Word, before_nul};
-use crate::text::{decimal, has, split, visible};
+use crate::text::{cut, decimal, has, split, visible};
 
 /// PATH inside, as docker sets it.
 const PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -185,7 +185,7 @@ impl<'a> Environment<'a> {
     /// The directories in which a command is looked for, with colons between them.
     pub fn path(&self) -> &[u8] {
         let known = entry(&self.words, b"PATH");
-        known.and_then(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default()
+        known.and_then(|word| cut(word.to_bytes(), b'=').1).unwrap_or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use core::ffi::CStr;
 
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
-use crate::text::{Text, has, split, visible};
+use crate::text::{Text, has, last, split, visible};
 
 /// Makes a directory, or leaves the one that is there as it is.
 pub fn make_directory(path: &CStr, mode: u32) -> Result<(), Errno> {
@@ -103,5 +103,5 @@ impl File {
 
 /// Where the last whole line ends, its newline counted.
 fn end_of_lines(text: &[u8]) -> Option<usize> {
-    text.iter().rposition(|byte| *byte == b'\n').map(|newline| newline + 1)
+    last(text, b'\n').map(|newline| newline + 1)
 }

@@ -19,7 +19,7 @@ use crate::spec::Spec;
 use crate::state;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
-use crate::text::Text;
+use crate::text::{Text, last};
 
 /// The layer, in the container's directory.
 pub const LAYER: &[u8] = b"/names";
@@ -79,7 +79,7 @@ fn read_resolver(text: &mut Text) -> Option<&CStr> {
     let len = sys::pread(file.borrow(), &mut bytes, 0).ok()?;
     let read = bytes.get(..len)?;
     // A file that is longer is cut where a line ends.
-    let end = if len < bytes.len() { len } else { read.iter().rposition(|byte| *byte == b'\n')? };
+    let end = if len < bytes.len() { len } else { last(read, b'\n')? };
     Some(text.join(&[read.get(..end)?.split(|byte| *byte == 0).next()?]))
 }
 

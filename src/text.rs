@@ -92,6 +92,11 @@ pub fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     (before, text.get(before.len() + 1..))
 }
 
+/// Where a byte is in a text for the last time.
+pub fn last(text: &[u8], byte: u8) -> Option<usize> {
+    text.iter().rposition(|other| *other == byte)
+}
+
 /// Whether a byte is in a text. (The one of core is made for long texts, and is long itself.)
 #[expect(clippy::manual_contains)]
 pub fn has(text: &[u8], byte: u8) -> bool {

@@ -9,7 +9,7 @@ use crate::run::Scene;
 use crate::spec::{Spec, without_trailing_slashes};
 use crate::step::{self, Reported};
 use crate::sys::{self, BorrowedFd, Errno};
-use crate::text::{Text, cut, has, number, split};
+use crate::text::{Text, cut, has, last, number, split};
 
 /// How many volumes a container can have.
 pub const MOST: usize = 32;
@@ -31,15 +31,15 @@ impl<'a> Volume<'a> {
             [rest @ .., b':', b'r', b'w'] => (rest, false),
             _ => (value, false),
         };
-        let dir = split(value, b':').last()?;
-        let host = value.strip_suffix(dir)?.strip_suffix(b":")?;
+        let colon = last(value, b':')?;
+        let (host, dir) = (value.get(..colon)?, value.get(colon + 1..)?);
         (!host.is_empty() && is_a_place(dir)).then_some(Self { host, dir, read_only })
     }
 }
 
 /// Whether something can be put there: an absolute path that is not the root by another name.
 fn is_a_place(dir: &[u8]) -> bool {
-    dir.starts_with(b"/") && dir.iter().any(|byte| !b"/.".contains(byte))
+    dir.starts_with(b"/") && dir.iter().any(|byte| !matches!(byte, b'/' | b'.'))
 }
 
 /// `DIR[:OPTION,…]`: a file system in memory.
@@ -58,7 +58,8 @@ impl<'a> Memory<'a> {
         let mut flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
         let options = options.unwrap_or_default();
         let mut all = split(options, b',');
-        let is_right = |option: &[u8]| option.is_empty() || change_flag(option, &mut flags) || is_setting(option);
+        let is_right =
+            |option: &[u8]| option.is_empty() || change_flag(option, &mut flags) || is_setting(option);
         (is_a_place(dir) && all.all(is_right)).then_some(Self { dir, options, flags })
     }
 
@@ -75,7 +76,10 @@ impl<'a> Memory<'a> {
 
 /// Sets or takes away the flag of the mount that an option stands for; says whether it stands for one.
 fn change_flag(option: &[u8], flags: &mut c_ulong) -> bool {
-    let (name, is_no) = option.strip_prefix(b"no").map_or((option, false), |name| (name, true));
+    let (name, is_no) = match option {
+        [b'n', b'o', name @ ..] => (name, true),
+        name => (name, false),
+    };
     let (flag, is_set) = match name {
         b"suid" => (libc::MS_NOSUID, is_no),
         b"dev" => (libc::MS_NODEV, is_no),
@@ -91,16 +95,16 @@ fn change_flag(option: &[u8], flags: &mut c_ulong) -> bool {
 /// Whether an option is for tmpfs, with a value that can be one: the kernel would refuse anything else after much was done.
 fn is_setting(option: &[u8]) -> bool {
     let (name, value) = cut(option, b'=');
-    let digits = match value.unwrap_or_default() {
+    let value = value.unwrap_or_default();
+    if name == b"mode" {
+        return value.len() <= 5 && number(value).is_some() && !has(value, b'8') && !has(value, b'9');
+    }
+    let digits = match value {
         [digits @ .., unit] if name == b"size" && has(b"kKmMgG%", *unit) => digits,
         digits => digits,
     };
-    let longest = match name {
-        b"size" | b"uid" | b"gid" | b"nr_inodes" => 18,
-        b"mode" if !has(digits, b'8') && !has(digits, b'9') => 5,
-        _ => return false,
-    };
-    digits.len() <= longest && number(digits).is_some()
+    let is_known = name == b"size" || name == b"uid" || name == b"gid" || name == b"nr_inodes";
+    is_known && digits.len() < 19 && number(digits).is_some()
 }
 
 /// Whether the command line asks for something of this file.
@@ -211,8 +215,7 @@ fn make(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Errno> {
 
 /// What stands before the last slash.
 fn parent(path: &[u8]) -> &[u8] {
-    let slash = path.iter().rposition(|byte| *byte == b'/');
-    path.get(..slash.unwrap_or_default()).unwrap_or_default()
+    path.get(..last(path, b'/').unwrap_or_default()).unwrap_or_default()
 }
 
 /// After a failure: takes the places that [`attach`] made in `upper` away again, as far as nothing is in them.
