@@ -88,8 +88,10 @@ pub fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
 
 /// What stands before the first separator, and what comes after it, if there is one.
 pub fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    let before = split(text, separator).next().unwrap_or_default();
-    (before, text.get(before.len() + 1..))
+    match text.iter().position(|byte| *byte == separator) {
+        Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),
+        None => (text, None),
+    }
 }
 
 /// Where a byte is in a text for the last time.

@@ -115,31 +115,33 @@ pub fn is_asked(spec: &Spec) -> bool {
 /// volume: takes hold of what the host lends, each with all that is mounted in it, attached nowhere.
 pub fn open(scene: &mut Scene) -> Result<(), Reported> {
     const MISSING: &[u8] = b"the host has no such file or directory: make it first, or look at the spelling";
-    let volumes = cli::values(scene.spec.options, "--volume").filter_map(Volume::new);
-    for (slot, volume) in scene.volumes.iter_mut().zip(volumes) {
-        let text = &mut Text::new();
-        let path = text.join(&[volume.host]);
-        let hint: &[&[u8]] = &[MISSING];
-        let opened = sys::open_tree_recursive(path)
-            .map_err(|errno| step::failed_with(path, errno, if errno == Errno::ENOENT { hint } else { &[] }));
-        *slot = Some(opened?);
+    let (text, mut free) = (&mut Text::new(), scene.volumes.iter_mut());
+    for value in cli::values(scene.spec.options, "--volume") {
+        if let (Some(volume), Some(slot)) = (Volume::new(value), free.next()) {
+            let path = text.join(&[volume.host]);
+            *slot = Some(sys::open_tree_recursive(path).map_err(|errno| {
+                let hint: &[&[u8]] = if errno == Errno::ENOENT { &[MISSING] } else { &[] };
+                step::failed_with(path, errno, hint)
+            })?);
+        }
     }
     Ok(())
 }
 
 /// attach: volumes and file systems in memory, in the order of the command line, so that one can be in another.
 pub fn attach(scene: &mut Scene) -> Result<(), Reported> {
-    let mut opened = scene.volumes.iter().flatten();
+    let (text, mut opened) = (&mut Text::new(), scene.volumes.iter().flatten());
     for (option, value) in cli::given(scene.spec.options) {
-        let text = &mut Text::new();
         match option.long {
             "--volume" => {
-                let volume = Volume::new(value).zip(opened.next());
-                volume.map_or(Ok(()), |(volume, tree)| attach_volume(volume, tree.borrow(), text))?;
+                if let (Some(volume), Some(tree)) = (Volume::new(value), opened.next()) {
+                    attach_volume(volume, tree.borrow(), text)?;
+                }
             }
             "--tmpfs" => {
-                let memory = Memory::new(value);
-                memory.map_or(Ok(()), |memory| mount_memory(memory, text))?;
+                if let Some(memory) = Memory::new(value) {
+                    mount_memory(memory, text)?;
+                }
             }
             _ => {}
         }
@@ -150,7 +152,7 @@ pub fn attach(scene: &mut Scene) -> Result<(), Reported> {
 fn attach_volume(volume: Volume, tree: BorrowedFd, text: &mut Text) -> Result<(), Reported> {
     let status = sys::fstat(tree).map_err(|errno| step::failed(text.join(&[volume.host]), errno))?;
     let is_directory = status.mode & libc::S_IFMT == libc::S_IFDIR;
-    make_place(volume.dir, is_directory)?;
+    make_place(volume.dir, is_directory, text)?;
     let place = text.join(&[volume.dir]);
     sys::move_mount_following(tree, place).map_err(|errno| why_not_there(place, errno, is_directory))?;
     if volume.read_only {
@@ -162,17 +164,17 @@ fn attach_volume(volume: Volume, tree: BorrowedFd, text: &mut Text) -> Result<()
 fn why_not_there(place: &CStr, errno: Errno, is_directory: bool) -> Reported {
     const DIRECTORY: &[u8] = b"what comes there is a directory, and what the container has there is none";
     const FILE: &[u8] = b"what comes there is no directory, and what the container has there is one";
-    match errno {
-        Errno::EINVAL | Errno::ENOTDIR => {
-            step::failed_with(place, Errno::ENOTDIR, &[if is_directory { DIRECTORY } else { FILE }])
-        }
-        Errno::ENOENT => step::failed_with(place, errno, &[DANGLING]),
-        _ => step::failed(place, errno),
-    }
+    let (errno, hint): (_, &[&[u8]]) = match errno {
+        Errno::EINVAL | Errno::ENOTDIR if is_directory => (Errno::ENOTDIR, &[DIRECTORY]),
+        Errno::EINVAL | Errno::ENOTDIR => (Errno::ENOTDIR, &[FILE]),
+        Errno::ENOENT => (errno, &[DANGLING]),
+        _ => (errno, &[]),
+    };
+    step::failed_with(place, errno, hint)
 }
 
 fn mount_memory(memory: Memory, text: &mut Text) -> Result<(), Reported> {
-    make_place(memory.dir, true)?;
+    make_place(memory.dir, true, text)?;
     let (place, data) = (text.join(&[memory.dir]), &mut Text::new());
     sys::mount(c"tmpfs", place, c"tmpfs", memory.flags, memory.data(data)).map_err(|errno| match errno {
         Errno::EINVAL => step::failed(place, errno), // A number is too large for tmpfs.
@@ -186,21 +188,22 @@ const DANGLING: &[u8] = b"a symbolic link on the way leads to nothing in the con
 ///
 /// Symbolic links are followed, and end in the container's root. With `--pid host` there is one kind of link in sight that
 /// does not, /proc/PID/root and its like: these are refused.
-fn make_place(dir: &[u8], is_directory: bool) -> Result<(), Reported> {
+fn make_place(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Reported> {
     const MAGIC: &[u8] =
         b"a symbolic link on the way leads in circles, or through /proc and out of the container";
-    let text = &mut Text::new();
-    let place = text.join(&[dir]);
-    match sys::openat2_without_magic(place).map(mem::forget) {
-        Ok(()) => Ok(()), // It is not closed here, since close_range(2) closes all descriptors.
-        Err(Errno::ENOENT) => make(dir, is_directory, text).map_err(|errno| {
-            let hint: &[&[u8]] =
-                if matches!(errno, Errno::ENOENT | Errno::EEXIST) { &[DANGLING] } else { &[] };
-            step::failed_with(text.as_cstr(), errno, hint)
-        }),
-        Err(Errno::ELOOP) => Err(step::failed_with(place, Errno::ELOOP, &[MAGIC])),
-        Err(errno) => Err(step::failed(place, errno)),
-    }
+    // What is there is not closed here, since close_range(2) closes all descriptors.
+    let made = match sys::openat2_without_magic(text.join(&[dir])).map(mem::forget) {
+        Err(Errno::ENOENT) => make(dir, is_directory, text),
+        outcome => outcome,
+    };
+    made.map_err(|errno| {
+        let hint: &[&[u8]] = match errno {
+            Errno::ENOENT | Errno::EEXIST => &[DANGLING],
+            Errno::ELOOP => &[MAGIC],
+            _ => &[],
+        };
+        step::failed_with(text.as_cstr(), errno, hint)
+    })
 }
 
 /// After a failure, `text` holds the path that could not be made.
