@@ -17,7 +17,7 @@ use crate::run::Scene;
 use crate::spec::Spec;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, FileStatus, OwnedFd, Pid};
-use crate::text::{Text, decimal};
+use crate::text::{Text, decimal, split};
 use crate::{names, volume};
 
 /// The directory of one container. Holding one proves that it is whole, that it is the owner's, and that it is locked.
@@ -128,17 +128,8 @@ impl<'a> State<'a> {
     #[inline(never)]
     pub fn discard(mut self) {
         // An overlay makes work/work, and work/index where its index is on; steps make /proc and /dev where the image has none.
-        const PARTS: [&[u8]; 9] = [
-            b"/upper/proc",
-            b"/upper/dev",
-            b"/upper",
-            b"/merged",
-            b"/work/work",
-            b"/work/index",
-            b"/work",
-            names::DIRECTORY,
-            names::LAYER,
-        ];
+        const PARTS: &[u8] =
+            b"/upper/proc /upper/dev /upper /merged /work/work /work/index /work /names/etc /names";
         let (spec, text) = (self.spec, &mut Text::new());
         if self.lock.is_some() {
             if !self.has_made_dir {
@@ -149,9 +140,9 @@ impl<'a> State<'a> {
                 let _ = sys::unlink(spec.container_path(text, file)); // It may not have come so far.
             }
             let mut holds_something =
-                |name: &&[u8]| sys::rmdir(spec.container_path(text, name)) == Err(Errno::ENOTEMPTY);
+                |name: &[u8]| sys::rmdir(spec.container_path(text, name)) == Err(Errno::ENOTEMPTY);
             // Whoever waits for the lock will find that the file has no name any more, and begin anew.
-            if PARTS.iter().any(&mut holds_something)
+            if split(PARTS, b' ').any(&mut holds_something)
                 || sys::unlink(spec.container_path(text, b"/lock")).is_err()
             {
                 return;
@@ -220,17 +211,12 @@ fn make_or_check(path: &CStr, owner: u32) -> Result<Option<bool>, Reported> {
 fn check(path: &CStr, status: FileStatus, owner: u32) -> Result<(), Reported> {
     const PLANTED: &[u8] = b": another user may have put it there; remove it, or set CONTAINER_STATE";
     const SHARED: &[u8] = b": take the permission away, or set CONTAINER_STATE to a directory of your own";
-    let refuse = |errno, hint: [&[u8]; 2]| Err(step::failed_with(path, errno, &hint));
-    match status.mode & libc::S_IFMT {
-        libc::S_IFDIR => {}
-        libc::S_IFLNK => return refuse(Errno::ELOOP, [b"it is a symbolic link", PLANTED]),
-        _ => return refuse(Errno::ENOTDIR, [b"it is not a directory", PLANTED]),
-    }
-    if status.uid != owner {
-        return refuse(Errno::EPERM, [b"it belongs to another user", PLANTED]);
-    }
-    if status.mode & 0o022 != 0 {
-        return refuse(Errno::EPERM, [b"others can write to it", SHARED]);
-    }
-    Ok(())
+    let (errno, hint): (_, &[&[u8]]) = match status.mode & libc::S_IFMT {
+        libc::S_IFLNK => (Errno::ELOOP, &[b"it is a symbolic link", PLANTED]),
+        kind if kind != libc::S_IFDIR => (Errno::ENOTDIR, &[b"it is not a directory", PLANTED]),
+        _ if status.uid != owner => (Errno::EPERM, &[b"it belongs to another user", PLANTED]),
+        _ if status.mode & 0o022 != 0 => (Errno::EPERM, &[b"others can write to it", SHARED]),
+        _ => return Ok(()),
+    };
+    Err(step::failed_with(path, errno, hint))
 }
