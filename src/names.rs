@@ -19,7 +19,7 @@ use crate::spec::Spec;
 use crate::state;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
-use crate::text::{Text, last};
+use crate::text::{Text, cut, last};
 
 /// The layer, in the container's directory.
 pub const LAYER: &[u8] = b"/names";
@@ -75,7 +75,7 @@ fn read_resolver(text: &mut Text) -> Option<&CStr> {
     let read = bytes.get(..len)?;
     // A file that is longer is cut where a line ends.
     let end = if len < bytes.len() { len } else { last(read, b'\n')? };
-    Some(text.join(&[read.get(..end)?.split(|byte| *byte == 0).next()?]))
+    Some(text.join(&[cut(read.get(..end)?, 0).0]))
 }
 
 /// Puts a file of the layer there, unless an earlier run has put the same. Where the layer is missing, it is made, with `mode`.
