@@ -7,7 +7,7 @@ use crate::run::{Scene, is_left_out};
 use crate::spec::Spec;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno};
-use crate::text::Text;
+use crate::text::{Text, split};
 
 /// private: no mount of the container's shows outside.
 pub fn private(_: &mut Scene) -> Result<(), Reported> {
@@ -131,38 +131,49 @@ fn refused_file_system(spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
     step::failed_with(merged, errno, &hint)
 }
 
-/// File systems by their magic numbers, and whether overlayfs can write to them: it needs trusted.* attributes, whiteouts
-/// and d_type. <https://docs.kernel.org/filesystems/overlayfs.html>
-const FILE_SYSTEMS: [(i64, &str, bool); 16] = [
-    (0xef53, "ext4", true),
-    (0x5846_5342, "xfs", true),
-    (0x9123_683e, "btrfs", true),
-    (0x0102_1994, "tmpfs", true),
-    (0xf2f5_2010, "f2fs", true),
-    (0x794c_7630, "overlayfs", false),
-    (0x8584_58f6, "ramfs", false),
-    (0x4d44, "vfat", false),
-    (0x2011_bab0, "exfat", false),
-    (0x6573_5546, "fuse", false),
-    (0x6969, "nfs", false),
-    (0x0102_1997, "9p", false),
-    (0xff53_4d42, "cifs", false),
-    (0x7371_7368, "squashfs", false),
-    (0x9660, "iso9660", false),
-    (0x9fa0, "proc", false),
+/// File systems by their magic numbers.
+const MAGIC: [u32; 16] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0x0102_1994,
+    0xf2f5_2010,
+    0x794c_7630,
+    0x8584_58f6,
+    0x4d44,
+    0x2011_bab0,
+    0x6573_5546,
+    0x6969,
+    0x0102_1997,
+    0xff53_4d42,
+    0x7371_7368,
+    0x9660,
+    0x9fa0,
 ];
 
+/// Their names, in the same order.
+const NAMES: &[u8] =
+    b"ext4 xfs btrfs tmpfs f2fs overlayfs ramfs vfat exfat fuse nfs 9p cifs squashfs iso9660 proc";
+
+/// How many of them, at the beginning, overlayfs can write to: it needs trusted.* attributes, whiteouts and d_type.
+/// <https://docs.kernel.org/filesystems/overlayfs.html>
+const SUITABLE: usize = 5;
+
+/// Where a path's file system is in the table.
+fn kind_of(path: &CStr) -> Option<usize> {
+    let magic = sys::statfs_type(path).ok()?;
+    MAGIC.iter().position(|known| i64::from(*known) == magic)
+}
+
 fn file_system_of(path: &CStr) -> &'static [u8] {
-    let magic = sys::statfs_type(path).unwrap_or(0);
-    let known = FILE_SYSTEMS.iter().find(|row| row.0 == magic);
-    known.map_or("a file system that it does not know", |row| row.1).as_bytes()
+    let name = kind_of(path).and_then(|kind| split(NAMES, b' ').nth(kind));
+    name.unwrap_or(b"a file system that it does not know")
 }
 
 /// A directory that is there, that the user can write to, and whose file system an upper layer can be on.
 fn suitable_directory() -> &'static [u8] {
     let is_suitable = |path: &&CStr| {
-        let magic = sys::statfs_type(path).unwrap_or(0);
-        FILE_SYSTEMS.iter().any(|row| row.0 == magic && row.2) && sys::faccessat(path, libc::W_OK).is_ok()
+        kind_of(path).is_some_and(|kind| kind < SUITABLE) && sys::faccessat(path, libc::W_OK).is_ok()
     };
     let known = [c"/var/lib", c"/var/tmp", c"/run", c"/dev/shm"];
     known.into_iter().find(is_suitable).map_or(b"DIR", CStr::to_bytes)
