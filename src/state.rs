@@ -135,8 +135,8 @@ impl<'a> State<'a> {
             if !self.has_made_dir {
                 return;
             }
-            volume::take_back(spec);
-            for file in names::FILES {
+            volume::take_back(spec, text);
+            for file in &names::FILES {
                 let _ = sys::unlink(spec.container_path(text, file)); // It may not have come so far.
             }
             let mut holds_something =

@@ -222,8 +222,7 @@ fn parent(path: &[u8]) -> &[u8] {
 }
 
 /// After a failure: takes the places that [`attach`] made in `upper` away again, as far as nothing is in them.
-pub fn take_back(spec: &Spec) {
-    let text = &mut Text::new();
+pub fn take_back(spec: &Spec, text: &mut Text) {
     for (option, value) in cli::given(spec.options) {
         let dir = match option.long {
             "--volume" => Volume::new(value).map(|volume| volume.dir),
