@@ -37,7 +37,7 @@ pub const FILES: [&[u8]; 3] = [HOSTS, HOSTNAME, RESOLVER];
 ///
 /// An image whose /etc is something else than a directory keeps it, and has none of the files.
 pub fn names(scene: &mut Scene) -> Result<(), Reported> {
-    let (spec, name) = (scene.spec, scene.spec.hostname);
+    let (spec, name) = (scene.spec, scene.spec.hostname());
     sys::sethostname(name).map_err(|errno| step::failed(name, errno))?;
     let mode = mode_of_etc(spec)?;
     scene.has_names = mode.is_some();
@@ -58,7 +58,7 @@ fn mode_of_etc(spec: &Spec) -> Result<Option<u32>, Reported> {
 }
 
 fn put_files(spec: &Spec, mode: u32) -> Result<(), Reported> {
-    let name = spec.hostname.to_bytes();
+    let name = spec.hostname().to_bytes();
     let text = &mut Text::new();
     let hosts: [&[u8]; 3] =
         [b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t", name, b"\n"];

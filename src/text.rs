@@ -86,6 +86,12 @@ pub fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     text.split(move |byte| *byte == separator)
 }
 
+/// What stands before the first `separator`, and what after it, if there is one.
+pub fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    let mut parts = text.splitn(2, |byte| *byte == separator);
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
 /// Whether a byte is in a text. (The one of core is made for long texts, and is long itself.)
 #[expect(clippy::manual_contains)]
 pub fn has(text: &[u8], byte: u8) -> bool {

@@ -141,16 +141,12 @@ pub fn attach(scene: &mut Scene) -> Result<(), Reported> {
     let mut opened = scene.volumes.iter().flatten();
     for (option, value) in cli::given(scene.spec.options) {
         let text = &mut Text::new();
-        match option.long {
-            "--volume" => {
-                let volume = Volume::new(value).zip(opened.next());
-                volume.map_or(Ok(()), |(volume, tree)| attach_volume(volume, tree.borrow(), text))?;
-            }
-            "--tmpfs" => {
-                let memory = Memory::new(value);
-                memory.map_or(Ok(()), |memory| mount_memory(memory, text))?;
-            }
-            _ => {}
+        if option.is("--volume") {
+            let volume = Volume::new(value).zip(opened.next());
+            volume.map_or(Ok(()), |(volume, tree)| attach_volume(volume, tree.borrow(), text))?;
+        } else if option.is("--tmpfs") {
+            let memory = Memory::new(value);
+            memory.map_or(Ok(()), |memory| mount_memory(memory, text))?;
         }
     }
     Ok(())
@@ -239,10 +235,12 @@ fn parents(dir: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 pub fn take_back(spec: &Spec) {
     let text = &mut Text::new();
     for (option, value) in cli::given(spec.options) {
-        let dir = match option.long {
-            "--volume" => Volume::new(value).map(|volume| volume.dir),
-            "--tmpfs" => Memory::new(value).map(|memory| memory.dir),
-            _ => None,
+        let dir = if option.is("--volume") {
+            Volume::new(value).map(|volume| volume.dir)
+        } else if option.is("--tmpfs") {
+            Memory::new(value).map(|memory| memory.dir)
+        } else {
+            None
         };
         let Some(dir) = dir.map(without_trailing_slashes) else { continue };
         for made in [dir].into_iter().chain(parents(dir).rev()) {
