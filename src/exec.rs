@@ -27,7 +27,7 @@ pub fn exec(scene: &mut Scene) -> Result<(), Reported> {
     let command = scene.spec.command;
     let failed = |errno| step::failed(visible(command.name()), errno);
     let text = &mut Text::new();
-    let hostname = text.join(&[b"HOSTNAME=", scene.spec.hostname.to_bytes()]);
+    let hostname = text.join(&[b"HOSTNAME=", scene.spec.hostname().to_bytes()]);
     let home = scene.identity.as_ref().map_or(c"HOME=/root", |identity| identity.home.as_cstr());
     let environment = &mut Environment::new();
     let filled = environment.fill(scene.spec, scene.files, hostname, home);

@@ -38,7 +38,7 @@ pub const FILES: [&[u8]; 3] = [HOSTS, HOSTNAME, RESOLVER];
 ///
 /// An image whose /etc is something else than a directory keeps it, and has none of the files.
 pub fn names(scene: &mut Scene) -> Result<(), Reported> {
-    let (spec, name) = (scene.spec, scene.spec.hostname);
+    let (spec, name) = (scene.spec, scene.spec.hostname());
     sys::sethostname(name).map_err(|errno| step::failed(name, errno))?;
     let text = &mut Text::new();
     spec.image_path(text);
@@ -55,7 +55,7 @@ pub fn names(scene: &mut Scene) -> Result<(), Reported> {
 }
 
 fn put_files(spec: &Spec, mode: u32, text: &mut Text) -> Result<(), Reported> {
-    let name = spec.hostname.to_bytes();
+    let name = spec.hostname().to_bytes();
     let hosts: [&[u8]; 3] =
         [b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t", name, b"\n"];
     put(spec, HOSTS, text.join(&hosts), mode)?;

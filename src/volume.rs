@@ -132,18 +132,14 @@ pub fn open(scene: &mut Scene) -> Result<(), Reported> {
 pub fn attach(scene: &mut Scene) -> Result<(), Reported> {
     let (text, mut opened) = (&mut Text::new(), scene.volumes.iter().flatten());
     for (option, value) in cli::given(scene.spec.options) {
-        match option.long {
-            "--volume" => {
-                if let (Some(volume), Some(tree)) = (Volume::new(value), opened.next()) {
-                    attach_volume(volume, tree.borrow(), text)?;
-                }
+        if option.is("--volume") {
+            if let (Some(volume), Some(tree)) = (Volume::new(value), opened.next()) {
+                attach_volume(volume, tree.borrow(), text)?;
             }
-            "--tmpfs" => {
-                if let Some(memory) = Memory::new(value) {
-                    mount_memory(memory, text)?;
-                }
-            }
-            _ => {}
+        } else if option.is("--tmpfs")
+            && let Some(memory) = Memory::new(value)
+        {
+            mount_memory(memory, text)?;
         }
     }
     Ok(())
@@ -224,10 +220,12 @@ fn parent(path: &[u8]) -> &[u8] {
 /// After a failure: takes the places that [`attach`] made in `upper` away again, as far as nothing is in them.
 pub fn take_back(spec: &Spec, text: &mut Text) {
     for (option, value) in cli::given(spec.options) {
-        let dir = match option.long {
-            "--volume" => Volume::new(value).map(|volume| volume.dir),
-            "--tmpfs" => Memory::new(value).map(|memory| memory.dir),
-            _ => None,
+        let dir = if option.is("--volume") {
+            Volume::new(value).map(|volume| volume.dir)
+        } else if option.is("--tmpfs") {
+            Memory::new(value).map(|memory| memory.dir)
+        } else {
+            None
         };
         let mut made = without_trailing_slashes(dir.unwrap_or_default());
         while !made.is_empty() {
