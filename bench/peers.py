@@ -20,14 +20,22 @@ NSPAWN = "--quiet --register=no --keep-unit --volatile=overlay --resolv-conf=off
 BWRAP_STEPS = {
     "private": [], "overlay": [], "pivot": [], "detach": [], "exec": [],
     "proc": ["--proc", "/proc"],
-    "dev": ["--dev", "/dev"],
+    "dev": ["--dev", "/dev"],  # with a devpts of its own, as "tty" has
+    "tty": [],
+    "names": ["--unshare-uts", "--hostname", "bench"],
+    "session": ["--new-session"],
 }
 TMPFS = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "mode=755"]}
-OCI_STEPS = {
-    "private": [], "overlay": [], "pivot": [], "detach": [], "exec": [],
+PTS = {"type": "devpts", "source": "devpts",
+       "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]}
+OCI_STEPS = {  # the mounts; both programs make a session always
+    "private": [], "overlay": [], "pivot": [], "detach": [], "exec": [], "names": [], "session": [],
     "proc": [{"destination": "/proc", "type": "proc", "source": "proc"}],
     "dev": [{"destination": "/dev", **TMPFS}],
+    "tty": [{"destination": "/dev/pts", **PTS}],
 }
+# The steps of runs that ask for them.
+ASKED = ["volume", "memory", "attach", "workdir", "user", "seal", "init", "limits", "become"]
 BARE = ["private", "overlay", "pivot", "detach", "proc", "exec"]
 
 CAPABILITIES = (
@@ -76,8 +84,8 @@ class Peer:
 def steps(place):
     """The steps of the default run, as the program lists them."""
     shown = run([place.container, "--help"])
-    found = re.search(r"^Steps: (.+)$", shown, re.MULTILINE)
-    listed = found.group(1).split()
+    found = re.search(r"^Steps: (.+?)\n\n", shown, re.MULTILINE | re.DOTALL)
+    listed = [step for step in found.group(1).split() if step not in ASKED]
     unknown = set(listed) - set(BWRAP_STEPS)
     if unknown:
         raise SystemExit(f"bench/peers.py does not say what stands for these steps elsewhere: {sorted(unknown)}")
@@ -152,9 +160,9 @@ def bundle(program, place, command, kind):
     config["process"].update(terminal=False, args=command)
     config["root"]["path"] = place.image
     if kind == "same":
-        config.pop("hostname", None)
+        config["hostname"] = "bench"
         config["mounts"] = [mount for step in steps(place) for mount in OCI_STEPS[step]]
-        config["linux"] = {"namespaces": [{"type": "pid"}, {"type": "mount"}]}
+        config["linux"] = {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "uts"}]}
         for limit in ("rlimits", "noNewPrivileges"):
             config["process"].pop(limit, None)
         config["process"]["capabilities"] = all_capabilities()

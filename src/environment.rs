@@ -4,14 +4,13 @@
 //! line and the caller's environment, and for a file in memory of its own, in which each newline becomes a NUL.
 
 use core::ffi::CStr;
-use core::iter;
 
 use crate::cli::{self, entry};
 use crate::file::File;
 use crate::spec::Spec;
 use crate::step::{self, Reported};
 use crate::sys::{Errno, Memory, Vector, Word, before_nul};
-use crate::text::{decimal, has, split, visible};
+use crate::text::{cut, decimal, has, split, visible};
 
 /// PATH inside, as docker sets it.
 const PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -26,69 +25,83 @@ const MOST_FILES: usize = 8;
 pub struct Files([Option<Memory>; MOST_FILES]);
 
 impl Files {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self([const { None }; MOST_FILES])
+    }
+
     /// envfile: reads and checks them, before anything is made.
-    pub fn read(spec: &Spec) -> Result<Self, Reported> {
+    pub fn read(&mut self, spec: &Spec) -> Result<(), Reported> {
         const TOO_MANY: &[u8] = b"there can be 8 files at most";
-        let mut files = [const { None }; MOST_FILES];
-        let mut free = files.iter_mut();
+        let mut free = self.0.iter_mut();
         for path in cli::values(spec.options, "--env-file") {
             let Some(file) = free.next() else {
                 return Err(step::failed_with(visible(path), Errno::E2BIG, &[TOO_MANY]));
             };
             *file = Some(read(path)?);
         }
-        Ok(Self(files))
+        Ok(())
     }
 
-    /// Their lines.
-    fn lines(&self) -> impl Iterator<Item = &CStr> {
-        self.0.iter().flatten().flat_map(|file| lines(file.bytes())).filter_map(variable_of)
+    /// Gives their memory back.
+    pub fn forget(&mut self) {
+        self.0.iter_mut().filter_map(Option::take).for_each(Memory::unmap);
+    }
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// Reads one file into memory that has room for a NUL after its last line.
 fn read(path: &CStr) -> Result<Memory, Reported> {
+    let digits = &mut [0; 10];
     let failed = |errno| step::failed(visible(path), errno);
     let file = File::open(path)?.ok_or_else(|| failed(Errno::ENOENT))?;
     let mut memory = Memory::map(file.size + 1).map_err(failed)?;
     let text = memory.bytes_mut().get_mut(..file.size).unwrap_or_default();
     let len = file.read(text, 0).map_err(failed)?;
-    let text = text.get_mut(..len).unwrap_or_default();
-    if has(text, 0) {
+    if has(text.get(..len).unwrap_or_default(), 0) {
         return Err(step::failed_with(path, Errno::EINVAL, &[b"there is a NUL in it, so it is no text"]));
     }
-    end_lines(text);
-    let is_wrong = |line| variable_of(line).is_some_and(|variable| !has_name(variable));
-    if let Some(index) = lines(memory.bytes()).position(is_wrong) {
-        let mut digits = [0; 10];
-        let number = decimal(index as u32 + 1, &mut digits);
-        let hint = [b"line ", number, b" is neither NAME=VALUE nor NAME, without blanks in NAME"];
-        return Err(step::failed_with(path, Errno::EINVAL, &hint));
+    end_lines(memory.bytes_mut());
+    let (mut rest, mut number) = (memory.bytes(), 0);
+    while let Some(line) = next_line(&mut rest) {
+        number += 1;
+        if variable_of(line).is_some_and(|variable| !has_name(variable)) {
+            let number = decimal(number, digits);
+            let hint = [b"line ", number, b" is neither NAME=VALUE nor NAME, without blanks in NAME"];
+            return Err(step::failed_with(path, Errno::EINVAL, &hint));
+        }
     }
     Ok(memory)
 }
 
-/// Puts a NUL in place of each newline, and of the carriage return before it. Some editors begin a file with a mark that is
-/// no part of it, U+FEFF; blanks at the beginning of a line are none either.
+/// Puts a NUL in place of each newline, and of the carriage return before it or before the NUL at the end. Some editors begin a
+/// file with a mark that is no part of it, U+FEFF; blanks at the beginning of a line are none either.
 fn end_lines(text: &mut [u8]) {
     if let Some(mark) = text.get_mut(..3).filter(|mark| *mark == b"\xef\xbb\xbf") {
         mark.fill(b' ');
     }
-    for line in text.split_mut(|byte| *byte == b'\n') {
-        if let [.., end @ b'\r'] = line {
-            *end = 0;
+    let mut before = &mut 0;
+    for byte in text {
+        if matches!(byte, b'\n' | 0) {
+            *byte = 0;
+            if *before == b'\r' {
+                *before = 0;
+            }
         }
+        before = byte;
     }
-    text.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = 0);
 }
 
-/// The strings that follow each other in a text.
-fn lines(mut text: &[u8]) -> impl Iterator<Item = &CStr> {
-    iter::from_fn(move || {
-        let line = before_nul(text)?;
-        text = text.get(line.count_bytes() + 1..)?;
-        Some(line)
-    })
+/// Takes the first of the strings that follow each other in a text.
+fn next_line<'t>(text: &mut &'t [u8]) -> Option<&'t CStr> {
+    let line = before_nul(text)?;
+    *text = text.get(line.count_bytes() + 1..)?;
+    Some(line)
 }
 
 /// What a line says, from its first letter on, if it is neither blank nor a comment.
@@ -111,13 +124,12 @@ fn has_name(variable: &CStr) -> bool {
 /// The variables themselves, and NULL after the last.
 pub struct Environment<'a> {
     words: [Option<Word<'a>>; MOST + 1],
-    len: usize,
 }
 
 impl<'a> Environment<'a> {
     /// None yet.
     pub const fn new() -> Self {
-        Self { words: [None; MOST + 1], len: 0 }
+        Self { words: [None; MOST + 1] }
     }
 
     /// Adds what every container has, and what was asked for. E2BIG: they are too many.
@@ -131,41 +143,49 @@ impl<'a> Environment<'a> {
         for &variable in &[PATH, home, hostname] {
             self.add(variable.into())?;
         }
-        entry(spec.env, b"TERM").map_or(Ok(()), |term| self.add(term))?;
-        files.lines().try_for_each(|variable| self.add_from(spec.env, variable))?;
-        cli::values(spec.options, "--env").try_for_each(|variable| self.add_from(spec.env, variable))
+        if let Some(term) = entry(spec.env, b"TERM") {
+            self.add(term)?;
+        }
+        for file in files.0.iter().flatten() {
+            let mut rest = file.bytes();
+            while let Some(line) = next_line(&mut rest) {
+                if let Some(variable) = variable_of(line) {
+                    self.add_from(spec.env, variable)?;
+                }
+            }
+        }
+        for variable in cli::values(spec.options, "--env") {
+            self.add_from(spec.env, variable)?;
+        }
+        Ok(())
     }
 
     /// Adds `NAME=VALUE`; or, for `NAME` alone, what the caller's environment has, if it has it.
     fn add_from(&mut self, env: &'a [Option<Word<'a>>], variable: &'a CStr) -> Result<(), Errno> {
-        let is_whole = has(variable.to_bytes(), b'=');
-        let found = if is_whole { Some(variable.into()) } else { entry(env, variable.to_bytes()) };
-        found.map_or(Ok(()), |word| self.add(word))
+        if has(variable.to_bytes(), b'=') {
+            return self.add(variable.into());
+        }
+        entry(env, variable.to_bytes()).map_or(Ok(()), |word| self.add(word))
     }
 
     /// Adds a variable, in the place of the one of the same name.
     fn add(&mut self, word: Word<'a>) -> Result<(), Errno> {
         let name = name_of(word.to_bytes());
-        let known = self.words.iter_mut().flatten().find(|known| name_of(known.to_bytes()) == name);
-        if let Some(known) = known {
-            *known = word;
-            return Ok(());
-        }
-        let free = self.words.get_mut(self.len).filter(|_| self.len < MOST).ok_or(Errno::E2BIG)?;
-        *free = Some(word);
-        self.len += 1;
+        let is_its = |place: &&mut Option<Word>| place.is_none_or(|known| name_of(known.to_bytes()) == name);
+        let place = self.words.iter_mut().take(MOST).find(is_its).ok_or(Errno::E2BIG)?;
+        *place = Some(word);
         Ok(())
     }
 
     /// As envp.
     pub fn vector(&self) -> Option<Vector<'_>> {
-        self.words.get(..=self.len).and_then(Vector::new)
+        Vector::new(&self.words)
     }
 
     /// The directories in which a command is looked for, with colons between them.
     pub fn path(&self) -> &[u8] {
         let known = entry(&self.words, b"PATH");
-        known.and_then(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default()
+        known.and_then(|word| cut(word.to_bytes(), b'=').1).unwrap_or_default()
     }
 }
 
@@ -191,6 +211,6 @@ mod tests {
         assert_eq!(environment.add(c"V7=seven".into()), Ok(()));
         assert!(environment.vector().is_some());
         assert_eq!(entry(&environment.words, b"V7").map(Word::to_bytes), Some(&b"V7=seven"[..]));
-        assert_eq!(environment.len, MOST);
+        assert_eq!(environment.words.iter().flatten().count(), MOST);
     }
 }

@@ -27,7 +27,7 @@ pub fn exec(scene: &mut Scene) -> Result<(), Reported> {
     let command = scene.spec.command;
     let failed = |errno| step::failed(visible(command.name()), errno);
     let text = &mut Text::new();
-    let hostname = text.join(&[b"HOSTNAME=", scene.spec.hostname.to_bytes()]);
+    let hostname = text.join(&[b"HOSTNAME=", scene.spec.hostname().to_bytes()]);
     let home = scene.identity.as_ref().map_or(c"HOME=/root", |identity| identity.home.as_cstr());
     let environment = &mut Environment::new();
     let filled = environment.fill(scene.spec, scene.files, hostname, home);
@@ -36,8 +36,9 @@ pub fn exec(scene: &mut Scene) -> Result<(), Reported> {
         return Err(failed(Errno::EINVAL));
     };
     sys::close_on_exec().map_err(failed)?;
-    let errno = search(command, environment.path(), argv, env);
-    Err(explain(command, environment.path(), errno))
+    let directories = environment.path();
+    let errno = search(command, directories, argv, env);
+    Err(explain(command, directories, errno))
 }
 
 /// Tries the places where the command may be, until one of them runs it; returns why none did.

@@ -190,9 +190,11 @@ impl Line {
         }
     }
 
-    /// Without their first three letters, as strace(1) has them.
+    /// Without their first three letters, and `~[…]` for all but those, as strace(1) has them.
     fn signals(&mut self, set: Signals) -> &mut Self {
-        self.put(b"[");
+        let are_most = set.0.count_ones() > 32;
+        let set = if are_most { Signals::ALL.without(set) } else { set };
+        self.put(if are_most { b"~[" } else { &b"["[..] });
         let mut separator = &b""[..];
         for signal in (1..=64).filter(|signal| set.has(*signal)) {
             let name = name_of(b'S', signal as u32).unwrap_or(b"SIG?");
@@ -262,7 +264,7 @@ impl Line {
     }
 
     fn flags(&mut self, letter: u8, flags: u32) -> &mut Self {
-        if let Some(name) = name_of(letter, flags) {
+        if let Some(name) = name_of(letter, flags).filter(|_| letter != b'R') {
             return self.put(name);
         }
         let (mut rest, mut separator) = (flags, &b""[..]);
@@ -316,7 +318,8 @@ fn names(letter: u8) -> impl Iterator<Item = (u32, &'static [u8])> {
         b'O' => names!(O_WRONLY O_RDWR O_CREAT O_EXCL O_NOCTTY O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
         b'R' => names!(O_RDONLY O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
         b'S' => {
-            names!(SIGHUP SIGINT SIGQUIT SIGUSR1 SIGUSR2 SIGTERM SIGSTOP SIGTSTP SIGCONT SIGWINCH SIGCHLD SIGKILL)
+            names!(SIGHUP SIGINT SIGQUIT SIGUSR1 SIGUSR2 SIGTERM SIGSTOP SIGTSTP SIGCONT SIGWINCH SIGCHLD SIGKILL SIGPIPE
+                SIGTTIN SIGTTOU)
         }
         b'U' => names!(MNT_DETACH),
         _ => (&[], ""),

@@ -1,13 +1,33 @@
-//! Small files whose contents decide something: lists of users and groups of the image, variables of the host.
+//! Directories that are made where they are missing; and small files whose contents decide something: lists of users and groups
+//! of the image, variables of the host.
 //!
-//! What is at such a path may be anything, and in an image it may have been put there to do harm: a pipe that nobody writes
+//! What is at the path of such a file may be anything, and in an image it may have been put there to do harm: a pipe that nobody writes
 //! to, a device, a file without end. So it is looked at before it is opened, and no more of it is read than it had then.
 
 use core::ffi::CStr;
 
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
-use crate::text::{has, split, visible};
+use crate::text::{Text, has, last, split, visible};
+
+/// Makes a directory, or leaves the one that is there as it is.
+pub fn make_directory(path: &CStr, mode: u32) -> Result<(), Errno> {
+    match sys::mkdirat(path, mode) {
+        Err(Errno::EEXIST) => Ok(()),
+        made => made.and_then(|()| sys::fchmodat(path, mode)), // Whatever the umask is.
+    }
+}
+
+/// Makes a directory and all that it is in, as `mkdir -p` does. After a failure, `text` holds the path that could not be made.
+pub fn make_directories(path: &[u8], text: &mut Text) -> Result<(), Errno> {
+    text.join(&[]);
+    for component in split(path, b'/').filter(|component| !component.is_empty()) {
+        text.push(b"/");
+        text.push(component);
+        make_directory(text.as_cstr(), 0o755)?;
+    }
+    Ok(())
+}
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -28,23 +48,25 @@ pub struct File {
 impl File {
     /// Opens the file; None: there is none.
     pub fn open(path: &CStr) -> Result<Option<Self>, Reported> {
-        let refused = |errno, hint: &[u8]| Err(step::failed_with(visible(path), errno, &[hint]));
-        let status = match sys::stat(path) {
-            Ok(status) => status,
+        const TOO_LARGE: &[u8] = b"it is larger than 1 MiB";
+        const NOT_REGULAR: &[u8] = b"it is no regular file";
+        let (errno, hint): (_, &[&[u8]]) = match sys::stat(path) {
             Err(Errno::ENOENT) => return Ok(None),
-            Err(errno) => return Err(step::failed(visible(path), errno)),
+            Err(errno) => (errno, &[]),
+            Ok(status) => match status.mode & libc::S_IFMT {
+                libc::S_IFREG if status.size > LARGEST => (Errno::EFBIG, &[TOO_LARGE]),
+                libc::S_IFREG => {
+                    // If another process puts a pipe or a terminal there meanwhile, these flags keep it from doing anything.
+                    match sys::openat(path, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY, 0) {
+                        Ok(fd) => return Ok(Some(Self { fd, size: status.size as usize })),
+                        Err(errno) => (errno, &[]),
+                    }
+                }
+                libc::S_IFDIR => (Errno::EISDIR, &[NOT_REGULAR]),
+                _ => (Errno::EINVAL, &[NOT_REGULAR]),
+            },
         };
-        match status.mode & libc::S_IFMT {
-            libc::S_IFREG if status.size > LARGEST => refused(Errno::EFBIG, b"it is larger than 1 MiB"),
-            libc::S_IFREG => {
-                // If another process puts a pipe or a terminal there meanwhile, these flags keep it from doing anything.
-                let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-                let opened = sys::openat(path, flags, 0).map_err(|errno| step::failed(path, errno));
-                opened.map(|fd| Some(Self { fd, size: status.size as usize }))
-            }
-            libc::S_IFDIR => refused(Errno::EISDIR, b"it is no regular file"),
-            _ => refused(Errno::EINVAL, b"it is no regular file"),
-        }
+        Err(step::failed_with(visible(path), errno, hint))
     }
 
     /// Reads from `offset` on, until the buffer is full or the file at its end; returns how much.
@@ -68,20 +90,15 @@ impl File {
             let wanted = buffer.get_mut(..LONGEST.min(self.size - offset)).unwrap_or_default();
             let wanted_len = wanted.len();
             let len = self.read(wanted, offset)?;
-            let read = buffer.get(..len).unwrap_or_default();
             let is_last = len < wanted_len || offset + len == self.size;
-            let whole = if is_last { len } else { end_of_lines(read).ok_or(Errno::EFBIG)? };
-            let mut lines = split(read.get(..whole).unwrap_or_default(), b'\n');
-            if is_last && len == 0 || lines.any(|line| !has(line, 0) && is_enough(line)) {
+            let text = buffer.get(..len).unwrap_or_default();
+            let whole = if is_last { len } else { last(text, b'\n').ok_or(Errno::EFBIG)? + 1 };
+            let mut lines = split(text.get(..whole).unwrap_or_default(), b'\n');
+            if lines.any(|line| !has(line, 0) && is_enough(line)) || is_last {
                 break;
             }
             offset += whole;
         }
         Ok(())
     }
-}
-
-/// Where the last whole line ends, its newline counted.
-fn end_of_lines(text: &[u8]) -> Option<usize> {
-    text.iter().rposition(|byte| *byte == b'\n').map(|newline| newline + 1)
 }

@@ -3,6 +3,8 @@
 //! execve(2) says ENOENT both for a file that is missing and for one whose interpreter is. This tells them apart. It reads
 //! a file of the image, which may hold anything: every access is checked, and nothing read is trusted to be true.
 
+use crate::text::split;
+
 /// The path that the beginning of a file names, if it names any.
 pub fn named_in(head: &[u8]) -> Option<&[u8]> {
     match head {
@@ -14,51 +16,41 @@ pub fn named_in(head: &[u8]) -> Option<&[u8]> {
 
 /// The first word of the line, as the kernel's binfmt_script reads it.
 fn script_interpreter(line: &[u8]) -> Option<&[u8]> {
-    let line = line.split(|byte| matches!(byte, b'\n' | 0)).next()?;
-    line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty())
+    match line {
+        [b' ' | b'\t', rest @ ..] => script_interpreter(rest),
+        word => {
+            word.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0)).next().filter(|word| !word.is_empty())
+        }
+    }
 }
 
-/// Where the fields are that lead to the loader's path, in an ELF file of 32 or of 64 bits (elf(5)); offsets in bytes.
-struct Layout {
-    word: usize,
-    e_phoff: usize,
-    e_phentsize: usize,
-    e_phnum: usize,
-    p_offset: usize,
-    p_filesz: usize,
-}
-
-const ELF32: Layout =
-    Layout { word: 4, e_phoff: 28, e_phentsize: 42, e_phnum: 44, p_offset: 4, p_filesz: 16 };
-const ELF64: Layout =
-    Layout { word: 8, e_phoff: 32, e_phentsize: 54, e_phnum: 56, p_offset: 8, p_filesz: 32 };
-
-/// The path in the segment of type PT_INTERP.
+/// The path in the segment of type PT_INTERP (elf(5)).
 fn elf_loader(file: &[u8], class: u8) -> Option<&[u8]> {
     const PT_INTERP: usize = 3;
-    let layout = match class {
-        1 => ELF32,
-        2 => ELF64,
+    // In a file of 32 bits an address has 4 bytes, in one of 64 bits 8. So many of them stand before the fields below.
+    let word = match class {
+        1 => 4,
+        2 => 8,
         _ => return None,
     };
-    let headers = number(file, layout.e_phoff, layout.word)?;
-    let size = number(file, layout.e_phentsize, 2)?;
-    for index in 0..number(file, layout.e_phnum, 2)? {
-        let header = file.get(headers.checked_add(index * size)?..)?;
-        if number(header, 0, 4)? == PT_INTERP {
-            let offset = number(header, layout.p_offset, layout.word)?;
-            let len = number(header, layout.p_filesz, layout.word)?;
-            let path = file.get(offset..offset.checked_add(len)?)?;
-            return path.split(|byte| *byte == 0).next();
+    let (e_phoff, e_phentsize, e_phnum) = (24 + word, 30 + 3 * word, 32 + 3 * word);
+    let (p_offset, p_filesz) = (word, 4 * word);
+    let mut headers = file.get(number(file, e_phoff, word)..)?;
+    for _ in 0..number(file, e_phnum, 2) {
+        if number(headers, 0, 4) == PT_INTERP {
+            let path = file.get(number(headers, p_offset, word)..)?;
+            let path = path.get(..number(headers, p_filesz, word))?;
+            return split(path, 0).next().filter(|path| !path.is_empty());
         }
+        headers = headers.get(number(file, e_phentsize, 2)..)?;
     }
     None
 }
 
-/// A little-endian number of `len` bytes; both architectures are little-endian.
-fn number(bytes: &[u8], offset: usize, len: usize) -> Option<usize> {
-    let field = bytes.get(offset..offset.checked_add(len)?)?;
-    Some(field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+/// A number of `len` bytes, the least first, as on both architectures. It is 0 where the file ends before it.
+fn number(bytes: &[u8], offset: usize, len: usize) -> usize {
+    let field = bytes.get(offset..offset + len).unwrap_or_default();
+    field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
 }
 
 #[cfg(test)]

@@ -48,16 +48,15 @@ pub mod step;
 pub mod text;
 pub mod words;
 
+use spec::Spec;
 use sys::Process;
 
 /// The program: from the initial stack to the exit status.
 pub fn main(process: &Process) -> u8 {
-    let outcome = match &cli::parse(process) {
-        Ok(cli::Request::Help) => cli::print_help(),
-        Ok(cli::Request::Version) => cli::print_version(),
-        Ok(cli::Request::Steps) => cli::print_steps(),
-        Ok(cli::Request::Run(spec)) => run::run(spec),
-        Err(reported) => Err(*reported),
-    };
+    let mut spec = Spec::NEW;
+    let outcome = cli::parse(process, &mut spec).and_then(|()| match spec.instead {
+        Some(print) => print(),
+        None => run::run(&spec),
+    });
     outcome.unwrap_or_else(|reported| reported.status())
 }

@@ -1,40 +1,44 @@
 //! What the command may use: `--ulimit NAME=SOFT[:HARD]`.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::CStr;
 
 use crate::cli;
 use crate::run::Scene;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno};
-use crate::text::{number, split};
+use crate::text::{cut, number, split};
 
-/// What there is, for who writes something else.
+/// What there is, for who writes something else; and the names of the resources, which are those that docker has.
 pub const FORM: &str = "NAME=SOFT[:HARD], numbers or unlimited, SOFT at most HARD; NAME is one of: core cpu data fsize \
     locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack";
 
-/// The resources by the names that docker has for them.
-const RESOURCES: [(&str, c_int); 15] = [
-    ("core", libc::RLIMIT_CORE as c_int),
-    ("cpu", libc::RLIMIT_CPU as c_int),
-    ("data", libc::RLIMIT_DATA as c_int),
-    ("fsize", libc::RLIMIT_FSIZE as c_int),
-    ("locks", libc::RLIMIT_LOCKS as c_int),
-    ("memlock", libc::RLIMIT_MEMLOCK as c_int),
-    ("msgqueue", libc::RLIMIT_MSGQUEUE as c_int),
-    ("nice", libc::RLIMIT_NICE as c_int),
-    ("nofile", libc::RLIMIT_NOFILE as c_int),
-    ("nproc", libc::RLIMIT_NPROC as c_int),
-    ("rss", libc::RLIMIT_RSS as c_int),
-    ("rtprio", libc::RLIMIT_RTPRIO as c_int),
-    ("rttime", libc::RLIMIT_RTTIME as c_int),
-    ("sigpending", libc::RLIMIT_SIGPENDING as c_int),
-    ("stack", libc::RLIMIT_STACK as c_int),
+/// How many words of that come before the names.
+const NAMES: usize = 12;
+
+/// The resources in the order of their names.
+const RESOURCES: [u8; 15] = [
+    libc::RLIMIT_CORE as u8,
+    libc::RLIMIT_CPU as u8,
+    libc::RLIMIT_DATA as u8,
+    libc::RLIMIT_FSIZE as u8,
+    libc::RLIMIT_LOCKS as u8,
+    libc::RLIMIT_MEMLOCK as u8,
+    libc::RLIMIT_MSGQUEUE as u8,
+    libc::RLIMIT_NICE as u8,
+    libc::RLIMIT_NOFILE as u8,
+    libc::RLIMIT_NPROC as u8,
+    libc::RLIMIT_RSS as u8,
+    libc::RLIMIT_RTPRIO as u8,
+    libc::RLIMIT_RTTIME as u8,
+    libc::RLIMIT_SIGPENDING as u8,
+    libc::RLIMIT_STACK as u8,
 ];
 
 /// One limit, in the resource's own units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    resource: c_int,
+    /// Its place among [`RESOURCES`].
+    index: usize,
     soft: u64,
     hard: u64,
 }
@@ -42,32 +46,36 @@ pub struct Limit {
 impl Limit {
     /// Reads `NAME=SOFT[:HARD]`.
     pub fn parse(word: &[u8]) -> Option<Self> {
-        let mut parts = split(word, b'=');
-        let (name, amounts) = (parts.next()?, parts.next()?);
-        let resource = RESOURCES.iter().find(|row| row.0.as_bytes() == name)?.1;
-        let mut amounts = split(amounts, b':');
-        let soft = amount(amounts.next()?)?;
-        let hard = amounts.next().map_or(Some(soft), amount)?;
-        let is_all = parts.next().is_none() && amounts.next().is_none();
-        (is_all && soft <= hard).then_some(Self { resource, soft, hard })
+        let (name, amounts) = cut(word, b'=');
+        let (soft, hard) = cut(amounts?, b':');
+        let soft = amount(soft)?;
+        let hard = hard.map_or(Some(soft), amount)?;
+        let index = split(FORM.as_bytes(), b' ').skip(NAMES).position(|known| known == name)?;
+        (soft <= hard).then_some(Self { index, soft, hard })
     }
 }
 
 /// A number, or as much as one likes, which is the largest number of all.
 fn amount(word: &[u8]) -> Option<u64> {
-    match word {
-        b"unlimited" | b"-1" => Some(u64::MAX),
-        _ => number(word).filter(|number| *number < u64::MAX),
+    if word == b"unlimited" || word == b"-1" {
+        return Some(u64::MAX);
     }
+    number(word).filter(|number| *number < u64::MAX)
 }
 
 /// limits: the last word on each resource counts.
 pub fn limits(scene: &mut Scene) -> Result<(), Reported> {
-    for (_, resource) in RESOURCES {
-        let asked = cli::values(scene.spec.options, "--ulimit");
-        let about_it = asked.filter_map(|word| Some((word, Limit::parse(word.to_bytes())?)));
-        if let Some((word, limit)) = about_it.filter(|(_, limit)| limit.resource == resource).last() {
-            let set = sys::prlimit(resource, limit.soft, limit.hard);
+    let mut asked = [None; RESOURCES.len()];
+    for word in cli::values(scene.spec.options, "--ulimit") {
+        if let Some(limit) = Limit::parse(word.to_bytes())
+            && let Some(place) = asked.get_mut(limit.index)
+        {
+            *place = Some((word, limit));
+        }
+    }
+    for (resource, asked) in RESOURCES.iter().zip(&asked) {
+        if let Some((word, limit)) = asked {
+            let set = sys::prlimit((*resource).into(), limit.soft, limit.hard);
             set.map_err(|errno| why_not(word, errno))?;
         }
     }
@@ -86,7 +94,8 @@ mod tests {
     use super::*;
 
     fn limit(resource: u32, soft: u64, hard: u64) -> Option<Limit> {
-        Some(Limit { resource: resource as c_int, soft, hard })
+        let index = RESOURCES.iter().position(|known| u32::from(*known) == resource)?;
+        Some(Limit { index, soft, hard })
     }
 
     #[test]
@@ -129,9 +138,20 @@ mod tests {
     }
 
     #[test]
-    fn the_form_names_every_resource() {
-        for (name, _) in RESOURCES {
-            assert!(FORM.split(' ').any(|word| word == name), "{name}");
+    fn each_name_is_the_kernels() {
+        macro_rules! numbers {
+            ($($name:ident)*) => { [$((stringify!($name), libc::$name)),*] };
         }
+        let numbers = numbers!(RLIMIT_CORE RLIMIT_CPU RLIMIT_DATA RLIMIT_FSIZE RLIMIT_LOCKS RLIMIT_MEMLOCK
+            RLIMIT_MSGQUEUE RLIMIT_NICE RLIMIT_NOFILE RLIMIT_NPROC RLIMIT_RSS RLIMIT_RTPRIO RLIMIT_RTTIME
+            RLIMIT_SIGPENDING RLIMIT_STACK);
+        for (name, number) in numbers {
+            let word = format!("{}=1", name.strip_prefix("RLIMIT_").unwrap().to_lowercase());
+            assert!(
+                limit(number, 1, 1).is_some() && Limit::parse(word.as_bytes()) == limit(number, 1, 1),
+                "{word}"
+            );
+        }
+        assert_eq!(FORM.split(' ').count(), NAMES + RESOURCES.len());
     }
 }

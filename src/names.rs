@@ -16,9 +16,10 @@ use core::mem::ManuallyDrop;
 
 use crate::run::Scene;
 use crate::spec::Spec;
+use crate::state;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
-use crate::text::Text;
+use crate::text::{Text, cut, last};
 
 /// The layer, in the container's directory.
 pub const LAYER: &[u8] = b"/names";
@@ -37,36 +38,31 @@ pub const FILES: [&[u8]; 3] = [HOSTS, HOSTNAME, RESOLVER];
 ///
 /// An image whose /etc is something else than a directory keeps it, and has none of the files.
 pub fn names(scene: &mut Scene) -> Result<(), Reported> {
-    let (spec, name) = (scene.spec, scene.spec.hostname);
+    let (spec, name) = (scene.spec, scene.spec.hostname());
     sys::sethostname(name).map_err(|errno| step::failed(name, errno))?;
-    let mode = mode_of_etc(spec)?;
-    scene.has_names = mode.is_some();
-    mode.map_or(Ok(()), |mode| put_files(spec, mode))
-}
-
-/// The permission bits of the image's /etc, which its namesake in the layer above will hide; None if it is no directory.
-#[inline(never)]
-fn mode_of_etc(spec: &Spec) -> Result<Option<u32>, Reported> {
     let text = &mut Text::new();
     spec.image_path(text);
     text.push(b"/etc");
-    match sys::lstat(text.as_cstr()) {
-        Ok(etc) => Ok((etc.mode & libc::S_IFMT == libc::S_IFDIR).then_some(etc.mode & 0o7777)),
-        Err(Errno::ENOENT) => Ok(Some(0o755)),
-        Err(errno) => Err(step::failed(text.as_cstr(), errno)),
-    }
+    // The directory in the layer hides that of the image, and so has its permission bits.
+    let mode = match sys::lstat(text.as_cstr()) {
+        Ok(etc) if etc.mode & libc::S_IFMT != libc::S_IFDIR => return Ok(()),
+        Ok(etc) => etc.mode & 0o7777,
+        Err(Errno::ENOENT) => 0o755,
+        Err(errno) => return Err(step::failed(text.as_cstr(), errno)),
+    };
+    scene.has_names = true;
+    put_files(spec, mode, text)
 }
 
-fn put_files(spec: &Spec, mode: u32) -> Result<(), Reported> {
-    let name = spec.hostname.to_bytes();
-    let text = &mut Text::new();
+fn put_files(spec: &Spec, mode: u32, text: &mut Text) -> Result<(), Reported> {
+    let name = spec.hostname().to_bytes();
     let hosts: [&[u8]; 3] =
         [b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t", name, b"\n"];
     put(spec, HOSTS, text.join(&hosts), mode)?;
     put(spec, HOSTNAME, text.join(&[name, b"\n"]), mode)?;
     match read_resolver(text) {
         Some(resolver) => put(spec, RESOLVER, resolver, mode),
-        None => take_away(spec, RESOLVER),
+        None => take_away(spec.container_path(text, RESOLVER)),
     }
 }
 
@@ -78,27 +74,28 @@ fn read_resolver(text: &mut Text) -> Option<&CStr> {
     let len = sys::pread(file.borrow(), &mut bytes, 0).ok()?;
     let read = bytes.get(..len)?;
     // A file that is longer is cut where a line ends.
-    let end = if len < bytes.len() { len } else { read.iter().rposition(|byte| *byte == b'\n')? };
-    Some(text.join(&[read.get(..end)?.split(|byte| *byte == 0).next()?]))
+    let end = if len < bytes.len() { len } else { last(read, b'\n')? };
+    Some(text.join(&[cut(read.get(..end)?, 0).0]))
 }
 
-/// Puts a file of the layer there, unless an earlier run has put the same.
+/// Puts a file of the layer there, unless an earlier run has put the same. Where the layer is missing, it is made, with `mode`.
 fn put(spec: &Spec, file: &[u8], content: &CStr, mode: u32) -> Result<(), Reported> {
     let text = &mut Text::new();
-    match is_there(spec.container_path(text, file), content) {
+    let path = spec.container_path(text, file);
+    match is_there(path, content) {
         Ok(true) => return Ok(()),
         Err(Errno::ENOENT) => {}
-        _ => take_away(spec, file)?,
+        _ => take_away(path)?,
     }
-    let path = spec.container_path(text, file);
     let outcome = match write(path, content) {
         Err(Errno::ENOENT) => {
-            make_layer(spec, mode)?;
-            write(path, content)
+            state::make_part(spec, LAYER, mode, text)?;
+            state::make_part(spec, DIRECTORY, mode, text)?;
+            write(spec.container_path(text, file), content)
         }
         outcome => outcome,
     };
-    outcome.map_err(|errno| step::failed(path, errno))
+    outcome.map_err(|errno| step::failed(text.as_cstr(), errno))
 }
 
 fn write(path: &CStr, content: &CStr) -> Result<(), Errno> {
@@ -120,22 +117,7 @@ fn left_open(opened: Result<OwnedFd, Errno>) -> Result<ManuallyDrop<OwnedFd>, Er
     opened.map(ManuallyDrop::new)
 }
 
-/// Makes the directories, as far as they are missing. `mode` is that of the image's own.
-fn make_layer(spec: &Spec, mode: u32) -> Result<(), Reported> {
-    let text = &mut Text::new();
-    for &directory in &[LAYER, DIRECTORY] {
-        let path = spec.container_path(text, directory);
-        match sys::mkdirat(path, mode).and_then(|()| sys::fchmodat(path, mode)) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(step::failed(path, errno)),
-        }
-    }
-    Ok(())
-}
-
-fn take_away(spec: &Spec, file: &[u8]) -> Result<(), Reported> {
-    let text = &mut Text::new();
-    let path = spec.container_path(text, file);
+fn take_away(path: &CStr) -> Result<(), Reported> {
     match sys::unlink(path) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(errno) => Err(step::failed(path, errno)),

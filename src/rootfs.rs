@@ -7,7 +7,7 @@ use crate::run::{Scene, is_left_out};
 use crate::spec::Spec;
 use crate::step::{self, Reported};
 use crate::sys::{self, Errno};
-use crate::text::Text;
+use crate::text::{Text, split};
 
 /// private: no mount of the container's shows outside.
 pub fn private(_: &mut Scene) -> Result<(), Reported> {
@@ -61,28 +61,28 @@ pub fn overlay(scene: &mut Scene) -> Result<(), Reported> {
         Err(Errno::EINVAL) if scene.state.unmark() => mount(),
         outcome => outcome,
     };
-    outcome.map_err(|errno| why_no_overlay(scene.spec, merged, errno))
+    outcome.map_err(|errno| why_no_overlay(scene.spec, merged, errno, layers))
 }
 
 /// `lowerdir=…,upperdir=…,workdir=…`
 fn join_layers(layers: &mut Text, spec: &Spec, has_names: bool, text: &mut Text) {
-    layers.push(b"lowerdir=");
+    let mut before: &[u8] = b"lowerdir=";
     if has_names {
-        push_escaped(layers, spec.container_path(text, names::LAYER));
-        layers.push(b":");
+        push_escaped(layers, before, spec.container_path(text, names::LAYER));
+        before = b":";
     }
-    push_escaped(layers, spec.image_path(text));
-    layers.push(b",upperdir=");
-    push_escaped(layers, spec.container_path(text, b"/upper"));
-    layers.push(b",workdir=");
-    push_escaped(layers, spec.container_path(text, b"/work"));
+    push_escaped(layers, before, spec.image_path(text));
+    push_escaped(layers, b",upperdir=", spec.container_path(text, b"/upper"));
+    push_escaped(layers, b",workdir=", spec.container_path(text, b"/work"));
     if spec.is_volatile() {
         layers.push(b",volatile");
     }
 }
 
-/// overlayfs splits its options at commas and its lower directories at colons, unless a backslash stands before.
-fn push_escaped(text: &mut Text, path: &CStr) {
+/// overlayfs splits its options at commas and its lower directories at colons, unless a backslash stands before: so it does in
+/// the path, and not in what comes `before` it.
+fn push_escaped(text: &mut Text, before: &[u8], path: &CStr) {
+    text.push(before);
     for byte in path.to_bytes() {
         if b",:\\".contains(byte) {
             text.push(b"\\");
@@ -92,21 +92,20 @@ fn push_escaped(text: &mut Text, path: &CStr) {
 }
 
 /// Finds which of the documented causes it is that overlayfs refuses, and says what mends it.
-fn why_no_overlay(spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
+fn why_no_overlay(spec: &Spec, merged: &CStr, errno: Errno, text: &mut Text) -> Reported {
     const NO_OVERLAYFS: &[u8] = b"this kernel has no overlayfs: try modprobe overlay";
     match errno {
         Errno::ENODEV => step::failed_with(merged, errno, &[NO_OVERLAYFS]),
-        Errno::ENOENT => missing_part(spec, merged),
-        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ELOOP => refused_file_system(spec, merged, errno),
+        Errno::ENOENT => missing_part(spec, merged, text),
+        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ELOOP => refused_file_system(spec, merged, errno, text),
         _ => step::failed(merged, errno),
     }
 }
 
-fn missing_part(spec: &Spec, merged: &CStr) -> Reported {
+fn missing_part(spec: &Spec, merged: &CStr, text: &mut Text) -> Reported {
     const HINT: &[u8] =
         b"it was there once: make it again, or remove all of the container's directory to begin anew";
-    let text = &mut Text::new();
-    for name in &[&b"/upper"[..], b"/work", b"/merged"] {
+    for name in split(b"/upper /work /merged", b' ') {
         let path = spec.container_path(text, name);
         if sys::lstat(path).is_err() {
             return step::failed_with(path, Errno::ENOENT, &[HINT]);
@@ -115,8 +114,7 @@ fn missing_part(spec: &Spec, merged: &CStr) -> Reported {
     step::failed(merged, Errno::ENOENT)
 }
 
-fn refused_file_system(spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
-    let text = &mut Text::new();
+fn refused_file_system(spec: &Spec, merged: &CStr, errno: Errno, text: &mut Text) -> Reported {
     let state = file_system_of(spec.state_path(text));
     let image = file_system_of(spec.image_path(text));
     let hint = [
@@ -131,41 +129,54 @@ fn refused_file_system(spec: &Spec, merged: &CStr, errno: Errno) -> Reported {
     step::failed_with(merged, errno, &hint)
 }
 
-/// File systems by their magic numbers, and whether overlayfs can write to them: it needs trusted.* attributes, whiteouts
-/// and d_type. <https://docs.kernel.org/filesystems/overlayfs.html>
-const FILE_SYSTEMS: [(i64, &str, bool); 16] = [
-    (0xef53, "ext4", true),
-    (0x5846_5342, "xfs", true),
-    (0x9123_683e, "btrfs", true),
-    (0x0102_1994, "tmpfs", true),
-    (0xf2f5_2010, "f2fs", true),
-    (0x794c_7630, "overlayfs", false),
-    (0x8584_58f6, "ramfs", false),
-    (0x4d44, "vfat", false),
-    (0x2011_bab0, "exfat", false),
-    (0x6573_5546, "fuse", false),
-    (0x6969, "nfs", false),
-    (0x0102_1997, "9p", false),
-    (0xff53_4d42, "cifs", false),
-    (0x7371_7368, "squashfs", false),
-    (0x9660, "iso9660", false),
-    (0x9fa0, "proc", false),
+/// File systems by their magic numbers.
+const MAGIC: [u32; 16] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0x0102_1994,
+    0xf2f5_2010,
+    0x794c_7630,
+    0x8584_58f6,
+    0x4d44,
+    0x2011_bab0,
+    0x6573_5546,
+    0x6969,
+    0x0102_1997,
+    0xff53_4d42,
+    0x7371_7368,
+    0x9660,
+    0x9fa0,
 ];
 
+/// Their names, in the same order.
+const NAMES: &[u8] =
+    b"ext4 xfs btrfs tmpfs f2fs overlayfs ramfs vfat exfat fuse nfs 9p cifs squashfs iso9660 proc";
+
+/// How many of them, at the beginning, overlayfs can write to: it needs trusted.* attributes, whiteouts and d_type.
+/// <https://docs.kernel.org/filesystems/overlayfs.html>
+const SUITABLE: usize = 5;
+
+/// Where a path's file system is in the table.
+fn kind_of(path: &CStr) -> Option<usize> {
+    let magic = sys::statfs_type(path).ok()?;
+    MAGIC.iter().position(|known| i64::from(*known) == magic)
+}
+
 fn file_system_of(path: &CStr) -> &'static [u8] {
-    let magic = sys::statfs_type(path).unwrap_or(0);
-    let known = FILE_SYSTEMS.iter().find(|row| row.0 == magic);
-    known.map_or("a file system that it does not know", |row| row.1).as_bytes()
+    let name = kind_of(path).and_then(|kind| split(NAMES, b' ').nth(kind));
+    name.unwrap_or(b"a file system that it does not know")
 }
 
 /// A directory that is there, that the user can write to, and whose file system an upper layer can be on.
 fn suitable_directory() -> &'static [u8] {
-    let is_suitable = |path: &&CStr| {
-        let magic = sys::statfs_type(path).unwrap_or(0);
-        FILE_SYSTEMS.iter().any(|row| row.0 == magic && row.2) && sys::faccessat(path, libc::W_OK).is_ok()
-    };
-    let known = [c"/var/lib", c"/var/tmp", c"/run", c"/dev/shm"];
-    known.into_iter().find(is_suitable).map_or(b"DIR", CStr::to_bytes)
+    for path in &[c"/var/lib", c"/var/tmp", c"/run", c"/dev/shm"] {
+        let is_suitable = kind_of(path).is_some_and(|kind| kind < SUITABLE);
+        if is_suitable && sys::faccessat(path, libc::W_OK).is_ok() {
+            return path.to_bytes();
+        }
+    }
+    b"DIR"
 }
 
 /// pivot: the overlay becomes the root; the old root ends up mounted on top of it, at the same place.
@@ -249,9 +260,12 @@ pub fn open_devices(scene: &mut Scene) -> Result<(), Reported> {
 /// dev, inside: a small file system in memory in place of the image's /dev, and the devices attached in it.
 pub fn dev(scene: &mut Scene) -> Result<(), Reported> {
     mount_at(c"/dev", c"tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, c"mode=755,size=64k")?;
-    for (device, path) in scene.devices.iter().flatten().zip(&DEVICES) {
-        let attach = || sys::mknod_file(path, 0o666).and_then(|()| sys::move_mount(device.borrow(), path));
-        attach().map_err(|errno| step::failed(path, errno))?;
+    for (device, path) in scene.devices.iter().zip(&DEVICES) {
+        if let Some(device) = device {
+            sys::mknod_file(path, 0o666)
+                .and_then(|()| sys::move_mount(device.borrow(), path))
+                .map_err(|errno| step::failed(path, errno))?;
+        }
     }
     // A device can be written to through a read-only mount; but chmod and chown inside would else change the host's own node.
     sys::mount_setattr_rdonly(c"/dev")
@@ -270,7 +284,7 @@ mod tests {
     #[test]
     fn what_overlayfs_splits_at_is_escaped() {
         let mut text = Text::new();
-        push_escaped(&mut text, c"/a b/c,d:e\\f=g");
-        assert_eq!(text.as_cstr(), c"/a b/c\\,d\\:e\\\\f=g");
+        push_escaped(&mut text, b"x=", c"/a b/c,d:e\\f=g");
+        assert_eq!(text.as_cstr(), c"x=/a b/c\\,d\\:e\\\\f=g");
     }
 }

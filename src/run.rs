@@ -52,64 +52,63 @@ const DEFAULT: fn(&Spec) -> bool = |spec| !spec.bare;
 pub static PARENT: [Step; 9] = [
     parent(
         "parse",
-        "\n\
-         02-system-call.md\n\
+        "02-system-call.md\n\
          What is wrong with the command line is said before anything is done.",
         ALWAYS,
     ),
     parent(
         "image",
-        "statx\n\
-         01-container.md\n\
+        "01-container.md\n\
+         statx\n\
          A missing image is the commonest mistake, and the cheapest to find.",
         ALWAYS,
     ),
     parent(
         "envfile",
-        "statx openat mmap pread64 close\n\
-         14-command.md\n\
+        "14-command.md\n\
+         statx openat mmap pread64 close\n\
          Files of the host that say something of the command are read before anything is made.",
         ALWAYS,
     ),
     parent(
         "state",
-        "statx mkdirat openat fcntl fchmodat write\n\
-         13-state.md\n\
+        "13-state.md\n\
+         statx mkdirat openat fcntl fchmodat write\n\
          What the container writes needs a place that nobody else can touch, or use meanwhile.",
         ALWAYS,
     ),
     parent(
         "stack",
-        "mmap mprotect\n\
-         03-stack.md\n\
+        "03-stack.md\n\
+         mmap mprotect\n\
          The child shares the parent's memory until its execve, so it needs a stack of its own.",
         ALWAYS,
     ),
     parent(
         "signals",
-        "openat pread64 close rt_sigprocmask signalfd4\n\
-         18-signals.md\n\
-         Signals for the command come to the supervisor: from here on they wait until it passes them on.",
+        "18-signals.md\n\
+         openat pread64 close rt_sigprocmask signalfd4\n\
+         Signals for the command wait from here on, until the supervisor passes them on.",
         DEFAULT,
     ),
     parent(
         "link",
-        "socketpair close\n\
-         17-terminal.md\n\
+        "17-terminal.md\n\
+         ioctl socketpair close\n\
          What the child opens inside, the supervisor can get only if the child sends it.",
         has_link,
     ),
     parent(
         "clone",
-        "set_tid_address rt_sigaction clone prctl munmap\n\
-         04-clone.md\n\
+        "04-clone.md\n\
+         set_tid_address rt_sigaction clone prctl munmap\n\
          New namespaces begin with a new process, which sees its own mounts and its own PIDs.",
         ALWAYS,
     ),
     parent(
         "wait",
-        "recvmsg unlinkat rt_sigaction ioctl ppoll read write kill wait4 exit_group\n\
-         11-wait.md\n\
+        "11-wait.md\n\
+         recvmsg close unlinkat rt_sigaction madvise ioctl ppoll read write kill wait4 exit_group\n\
          Somebody must take the command's exit status, and pass it on.",
         ALWAYS,
     ),
@@ -133,8 +132,8 @@ static WAIT: &Step = &PARENT[8];
 pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "private",
-        text: "mount\n\
-               05-private.md\n\
+        text: "05-private.md\n\
+               mount\n\
                A new mount namespace shares mount events with the old one: a mount here would show there.",
         when: ALWAYS,
         outside: Some(rootfs::private),
@@ -142,8 +141,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "volume",
-        text: "open_tree\n\
-               15-files.md\n\
+        text: "15-files.md\n\
+               open_tree\n\
                What the host lends is taken hold of while it is in sight, before the overlay is in it.",
         when: |spec| spec.has("--volume"),
         outside: Some(volume::open),
@@ -151,8 +150,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "memory",
-        text: "mount mkdirat fchmodat\n\
-               15-files.md\n\
+        text: "15-files.md\n\
+               mount mkdirat fchmodat\n\
                What nobody wants to keep is put where it goes by itself, whatever ends the container.",
         when: |spec| spec.is_temporary,
         outside: Some(state::in_memory),
@@ -160,8 +159,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "names",
-        text: "sethostname statx openat pread64 mkdirat fchmodat write close unlinkat\n\
-               16-names.md\n\
+        text: "16-names.md\n\
+               sethostname statx openat pread64 mkdirat fchmodat write close unlinkat\n\
                Programs ask who they are and where others are, and the image cannot know.",
         when: DEFAULT,
         outside: Some(names::names),
@@ -169,8 +168,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "overlay",
-        text: "mount unlinkat\n\
-               06-overlay.md\n\
+        text: "06-overlay.md\n\
+               mount unlinkat\n\
                The container must be able to write, and the image must not change: writes go above it.",
         when: ALWAYS,
         outside: Some(rootfs::overlay),
@@ -178,8 +177,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "pivot",
-        text: "chdir pivot_root\n\
-               07-pivot-root.md\n\
+        text: "07-pivot-root.md\n\
+               chdir pivot_root\n\
                The overlay becomes the root of this mount namespace, so that every path begins in it.",
         when: ALWAYS,
         outside: None,
@@ -187,8 +186,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "detach",
-        text: "umount2\n\
-               08-detach.md\n\
+        text: "08-detach.md\n\
+               umount2\n\
                The host's tree is still there, on top of the new root: once it is off, no path leads to it.",
         when: ALWAYS,
         outside: None,
@@ -196,8 +195,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "proc",
-        text: "mount mkdirat\n\
-               09-proc-dev.md\n\
+        text: "09-proc-dev.md\n\
+               mount mkdirat\n\
                /proc shows the PID namespace of whoever mounted it, and ps reads /proc.",
         when: ALWAYS,
         outside: None,
@@ -205,8 +204,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "dev",
-        text: "open_tree mount mkdirat mknodat move_mount mount_setattr symlinkat\n\
-               12-dev.md\n\
+        text: "12-dev.md\n\
+               open_tree mount mkdirat mknodat move_mount mount_setattr symlinkat\n\
                Programs expect a few devices, and an image must not choose them: they are the host's own.",
         when: DEFAULT,
         outside: Some(rootfs::open_devices),
@@ -214,17 +213,17 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "tty",
-        text: "mkdirat mount symlinkat openat ioctl mknodat sendmsg seccomp\n\
-               17-terminal.md\n\
-               Terminals of its own, and one for the command: the caller's is not for anybody inside to type into.",
+        text: "17-terminal.md\n\
+               mkdirat mount symlinkat openat ioctl mknodat sendmsg seccomp\n\
+               The command gets a terminal of its own: nobody inside is to type into the caller's.",
         when: DEFAULT,
         outside: None,
         inside: Some(terminal::terminal),
     },
     Step {
         name: "attach",
-        text: "statx openat2 mkdirat fchmodat mknodat move_mount mount_setattr mount\n\
-               15-files.md\n\
+        text: "15-files.md\n\
+               statx openat2 mkdirat fchmodat mknodat move_mount mount_setattr mount\n\
                Every path ends in the container now, so that nothing can be put anywhere else.",
         when: volume::is_asked,
         outside: None,
@@ -232,8 +231,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "workdir",
-        text: "chdir mkdirat fchmodat\n\
-               14-command.md\n\
+        text: "14-command.md\n\
+               chdir mkdirat fchmodat\n\
                The command begins in a directory of the user's choice, which root makes and may enter.",
         when: |spec| spec.workdir.is_some(),
         outside: None,
@@ -241,8 +240,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "user",
-        text: "statx openat pread64 close\n\
-               14-command.md\n\
+        text: "14-command.md\n\
+               statx openat pread64 close\n\
                A name is a number of the container's own list, which is read while files can be opened.",
         when: |spec| spec.user.is_some(),
         outside: None,
@@ -250,8 +249,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "seal",
-        text: "mount_setattr\n\
-               15-files.md\n\
+        text: "15-files.md\n\
+               mount_setattr\n\
                All places are made, so nothing more has to be written to the root.",
         when: |spec| spec.read_only,
         outside: None,
@@ -259,8 +258,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "init",
-        text: "socketpair clone close recvmsg close_range signalfd4 read kill wait4\n\
-               19-init.md\n\
+        text: "19-init.md\n\
+               socketpair clone close close_range signalfd4 read kill wait4\n\
                PID 1 gets the orphans of all, and most commands do not know: here it is this program.",
         when: |spec| spec.init,
         outside: None,
@@ -268,8 +267,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "session",
-        text: "setsid ioctl dup3 rt_sigaction rt_sigprocmask\n\
-               17-terminal.md\n\
+        text: "17-terminal.md\n\
+               setsid ioctl dup3 rt_sigaction rt_sigprocmask\n\
                The command leads a session with its own terminal, and signals act on it as on any process.",
         when: DEFAULT,
         outside: None,
@@ -277,8 +276,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "limits",
-        text: "prlimit64\n\
-               14-command.md\n\
+        text: "14-command.md\n\
+               prlimit64\n\
                Limits come after what they would limit, and while this is still root, who may raise them.",
         when: |spec| spec.has("--ulimit"),
         outside: None,
@@ -286,8 +285,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "become",
-        text: "setgroups setgid setuid prctl\n\
-               14-command.md\n\
+        text: "14-command.md\n\
+               setgroups setgid setuid prctl\n\
                From here on this is the user, who may do none of the above.",
         when: |spec| spec.user.is_some(),
         outside: None,
@@ -295,8 +294,8 @@ pub static SEQUENCE: [Step; 19] = [
     },
     Step {
         name: "exec",
-        text: "close_range execve\n\
-               10-exec.md\n\
+        text: "10-exec.md\n\
+               close_range execve\n\
                This process has done its work, and becomes the command.",
         when: ALWAYS,
         outside: None,
@@ -307,8 +306,8 @@ pub static SEQUENCE: [Step; 19] = [
 /// A step of no sequence: it comes before `clone` when `--skip` leaves out one of the steps that hide the host.
 pub static SHIELD: Step = parent(
     "shield",
-    "unshare mount mount_setattr\n\
-         05-private.md\n\
+    "05-private.md\n\
+         unshare mount mount_setattr\n\
          A step that hides the host is left out: the experiment gets a host of its own, to look at only.",
     ALWAYS,
 );
@@ -366,7 +365,8 @@ pub fn run(spec: &Spec) -> Result<u8, Reported> {
     begin(IMAGE);
     find_image(spec)?;
     begin(ENVFILE);
-    let files = Files::read(spec)?;
+    let files = &mut Files::new();
+    files.read(spec)?;
     begin(STATE);
     let state = State::prepare(spec)?;
     match contain(spec, &state, files) {
@@ -392,7 +392,7 @@ fn announce(spec: &Spec) {
     }
 }
 
-fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
+fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported> {
     if HIDING.iter().any(|name| is_left_out(spec, name)) {
         begin(&SHIELD);
         rootfs::shield(is_left_out(spec, "private"))?;
@@ -413,7 +413,7 @@ fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
         let mut scene = ManuallyDrop::new(Scene {
             spec,
             state,
-            files: &files,
+            files,
             identity: None,
             link: far.as_ref().map(OwnedFd::borrow),
             has_terminal,
@@ -430,7 +430,7 @@ fn contain(spec: &Spec, state: &State, files: Files) -> Result<u8, Reported> {
     });
     // The command has them: the supervisor stays small.
     stack.unmap();
-    drop(files);
+    files.forget();
     begin(WAIT);
     drop(far); // Nothing more comes through the link once the child has closed its end too.
     let child = child?;

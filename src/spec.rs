@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::cli;
 use crate::explain::Explain;
+use crate::step::Reported;
 use crate::sys::{Vector, Word};
 use crate::text::{Text, decimal, has};
 
@@ -29,8 +30,8 @@ pub struct Spec<'a> {
     pub workdir: Option<&'a CStr>,
     /// `--user`: who it is, as the user wrote it.
     pub user: Option<&'a CStr>,
-    /// `--hostname`, or the ID.
-    pub hostname: &'a CStr,
+    /// `--hostname`.
+    pub hostname: Option<&'a CStr>,
     /// `--read-only`: nothing can be written but in volumes.
     pub read_only: bool,
     /// `--rm`: the container's files are in memory, and go with it.
@@ -49,6 +50,10 @@ pub struct Spec<'a> {
     pub explain: Explain,
     /// Whether the telling may be in colour: $NO_COLOR is not set.
     pub colour: bool,
+    /// How many volumes there are.
+    pub volumes: usize,
+    /// `--help` and its like: what is printed in place of all that.
+    pub instead: Option<fn() -> Result<u8, Reported>>,
 }
 
 /// Steps of [`crate::run::SEQUENCE`] that are left out, one bit for each.
@@ -71,6 +76,37 @@ impl Skipped {
 }
 
 impl Spec<'_> {
+    /// What is so unless the command line says otherwise; the operands are missing yet.
+    pub const NEW: Self = Self {
+        id: Name(c""),
+        image: Name(c""),
+        images: c"images",
+        state: None,
+        owner: 0,
+        command: Command { name: c"", words: &[] },
+        options: &[],
+        env: &[],
+        workdir: None,
+        user: None,
+        hostname: None,
+        read_only: false,
+        is_temporary: false,
+        host_pids: false,
+        init: false,
+        terminal: None,
+        bare: false,
+        skipped: Skipped::NONE,
+        explain: Explain::Off,
+        colour: true,
+        volumes: 0,
+        instead: None,
+    };
+
+    /// `--hostname`, or the ID.
+    pub fn hostname(&self) -> &CStr {
+        self.hostname.unwrap_or(self.id.as_cstr())
+    }
+
     /// The image's directory.
     pub fn image_path<'t>(&self, text: &'t mut Text) -> &'t CStr {
         text.join(&[self.images.to_bytes(), b"/", self.image.as_bytes()])

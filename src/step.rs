@@ -19,8 +19,8 @@ pub type Action = fn(&mut Scene) -> Result<(), Reported>;
 pub struct Step {
     /// What messages, options and chapters call it.
     pub name: &'static str,
-    /// Three lines: the system calls that it makes, in their order, those of a first run alone included; the chapter of the book
-    /// that teaches it; and one sentence that says why it is there.
+    /// Three lines: the chapter of the book that teaches it; the system calls that it makes, in their order, those of a first run
+    /// alone included; and one sentence that says why it is there.
     pub text: &'static str,
     /// Whether a run has it.
     pub when: fn(&Spec) -> bool,

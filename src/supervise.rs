@@ -77,7 +77,7 @@ struct Dispositions {
 #[inline(never)] // Its buffer is on the stack only while it runs.
 fn dispositions(path: &CStr) -> Option<Dispositions> {
     let mut status = [0; 2048];
-    let file = sys::openat(path, libc::O_RDONLY, 0).ok()?;
+    let file = sys::open_to_read(path, 0).ok()?;
     let len = sys::pread(file.borrow(), &mut status, 0).ok()?;
     parse_dispositions(status.get(..len)?)
 }
@@ -156,7 +156,7 @@ impl Charge {
         let mut call = [0; 16];
         let digits = &mut [0; 10];
         let number = decimal(libc::SYS_rt_sigtimedwait as u32, digits);
-        sys::openat(path, libc::O_RDONLY, 0).and_then(|file| sys::pread(file.borrow(), &mut call, 0)).is_ok()
+        sys::open_to_read(path, 0).and_then(|file| sys::pread(file.borrow(), &mut call, 0)).is_ok()
             && call.strip_prefix(number).is_some_and(|rest| rest.starts_with(b" "))
     }
 }

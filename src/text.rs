@@ -86,6 +86,19 @@ pub fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     text.split(move |byte| *byte == separator)
 }
 
+/// What stands before the first separator, and what comes after it, if there is one.
+pub fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|byte| *byte == separator) {
+        Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),
+        None => (text, None),
+    }
+}
+
+/// Where a byte is in a text for the last time.
+pub fn last(text: &[u8], byte: u8) -> Option<usize> {
+    text.iter().rposition(|other| *other == byte)
+}
+
 /// Whether a byte is in a text. (The one of core is made for long texts, and is long itself.)
 #[expect(clippy::manual_contains)]
 pub fn has(text: &[u8], byte: u8) -> bool {
@@ -123,6 +136,14 @@ mod tests {
             assert_eq!(crate::sys::stat(too_long).err(), Some(crate::sys::Errno::ENAMETOOLONG));
             assert!(text.is_too_long());
         }
+    }
+
+    #[test]
+    fn a_text_is_cut_at_the_first_separator() {
+        assert_eq!(cut(b"a=b=c", b'='), (&b"a"[..], Some(&b"b=c"[..])));
+        assert_eq!(cut(b"a=", b'='), (&b"a"[..], Some(&b""[..])));
+        assert_eq!(cut(b"a", b'='), (&b"a"[..], None));
+        assert_eq!(cut(b"", b'='), (&b""[..], None));
     }
 
     #[test]

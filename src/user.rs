@@ -10,7 +10,7 @@ use crate::run::Scene;
 use crate::step::{self, Reported};
 use crate::supervise;
 use crate::sys::{self, Errno};
-use crate::text::{Text, number, split};
+use crate::text::{Text, cut, has, number, split};
 
 /// What there is, for who writes something else.
 pub const FORM: &str = "USER[:GROUP], each a name or a number from 0 to 4294967294";
@@ -21,50 +21,28 @@ const GROUP: &CStr = c"/etc/group";
 /// How many supplementary groups a user can have.
 const MOST_GROUPS: usize = 256;
 
-/// A user or a group, as the user of this program writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted<'a> {
-    Number(u32),
-    Name(&'a [u8]),
-}
-
-impl<'a> Wanted<'a> {
-    /// What is all digits is a number, and is never looked up as a name.
-    fn parse(word: &'a [u8]) -> Option<Self> {
-        match word {
-            [] | [b'-', ..] => None,
-            _ if word.iter().all(u8::is_ascii_digit) => id(word).map(Self::Number),
-            _ => Some(Self::Name(word)),
-        }
-    }
-
-    fn is(self, name: &[u8], id: u32) -> bool {
-        match self {
-            Self::Number(number) => number == id,
-            Self::Name(wanted) => wanted == name,
-        }
-    }
-}
-
 /// A user or group ID. The largest number means "none" to many a system call.
 fn id(digits: &[u8]) -> Option<u32> {
     number(digits).and_then(|number| u32::try_from(number).ok()).filter(|id| *id != u32::MAX)
 }
 
-/// USER, and GROUP if it is there.
-fn parse(word: &[u8]) -> Option<(Wanted<'_>, Option<Wanted<'_>>)> {
-    let mut words = split(word, b':');
-    let user = Wanted::parse(words.next()?)?;
-    let group = match words.next() {
-        Some(group) => Some(Wanted::parse(group)?),
-        None => None,
-    };
-    words.next().is_none().then_some((user, group))
+/// Whether it can be a user at all: `USER` or `USER:GROUP`.
+pub fn is_well_formed(word: &CStr) -> bool {
+    let (user, group) = cut(word.to_bytes(), b':');
+    can_be_meant(user) && group.is_none_or(|group| can_be_meant(group) && !has(group, b':'))
 }
 
-/// Whether it can be a user at all.
-pub fn is_well_formed(word: &CStr) -> bool {
-    parse(word.to_bytes()).is_some()
+/// What is all digits is a number, and is never looked up as a name.
+fn can_be_meant(word: &[u8]) -> bool {
+    match word {
+        [] | [b'-', ..] => false,
+        _ => id(word).is_some() || !word.iter().all(u8::is_ascii_digit),
+    }
+}
+
+/// Whether a word means the user or the group with this name and this number.
+fn is_meant(word: &[u8], name: &[u8], number: u32) -> bool {
+    id(word).map_or(word == name, |wanted| wanted == number)
 }
 
 /// A line of /etc/passwd (passwd(5)).
@@ -120,8 +98,8 @@ pub struct Identity {
 
 /// user: finds out who it is, while files can still be opened.
 pub fn user(scene: &mut Scene) -> Result<(), Reported> {
-    let word = scene.spec.user.unwrap_or(c"");
-    let Some((user, group)) = parse(word.to_bytes()) else { return Err(step::failed(word, Errno::EINVAL)) };
+    let word = scene.spec.user.unwrap_or_default();
+    let (user, group) = cut(word.to_bytes(), b':');
     // As docker has it for a number that is not in the list.
     let identity = scene.identity.insert(Identity {
         uid: 0,
@@ -132,15 +110,14 @@ pub fn user(scene: &mut Scene) -> Result<(), Reported> {
     });
     let name = &mut Text::new();
     if !identity.find_user(user, name)? {
-        let Wanted::Number(uid) = user else { return Err(unknown(word, PASSWD)) };
-        identity.uid = uid;
+        identity.uid = id(user).ok_or_else(|| unknown(word, PASSWD))?;
         identity.home.join(&[b"HOME=/"]);
     }
-    match group {
-        Some(Wanted::Number(gid)) => identity.gid = gid,
-        Some(group) if !identity.find_group(group)? => return Err(unknown(word, GROUP)),
-        Some(_) => {}
-        None => identity.find_groups(name.as_cstr().to_bytes())?,
+    let Some(group) = group else { return identity.find_groups(name.as_cstr().to_bytes()) };
+    match id(group) {
+        Some(gid) => identity.gid = gid,
+        None if identity.find_group(group)? => {}
+        None => return Err(unknown(word, GROUP)),
     }
     Ok(())
 }
@@ -150,10 +127,10 @@ fn unknown(word: &CStr, list: &CStr) -> Reported {
 }
 
 impl Identity {
-    fn find_user(&mut self, wanted: Wanted, name: &mut Text) -> Result<bool, Reported> {
+    fn find_user(&mut self, wanted: &[u8], name: &mut Text) -> Result<bool, Reported> {
         let mut is_found = false;
         each_line(PASSWD, &mut |line| {
-            let user = User::parse(line).filter(|user| wanted.is(user.name, user.uid));
+            let user = User::parse(line).filter(|user| is_meant(wanted, user.name, user.uid));
             if let Some(user) = user {
                 (self.uid, self.gid, is_found) = (user.uid, user.gid, true);
                 self.home.join(&[b"HOME=", user.home]);
@@ -164,10 +141,10 @@ impl Identity {
         Ok(is_found)
     }
 
-    fn find_group(&mut self, wanted: Wanted) -> Result<bool, Reported> {
+    fn find_group(&mut self, wanted: &[u8]) -> Result<bool, Reported> {
         let mut is_found = false;
         each_line(GROUP, &mut |line| {
-            if let Some(group) = Group::parse(line).filter(|group| wanted.is(group.name, group.gid)) {
+            if let Some(group) = Group::parse(line).filter(|group| group.name == wanted) {
                 (self.gid, is_found) = (group.gid, true);
             }
             is_found
@@ -230,16 +207,26 @@ mod tests {
 
     #[test]
     fn digits_are_a_number_and_the_rest_are_names() {
-        assert_eq!(parse(b"app"), Some((Wanted::Name(b"app"), None)));
-        assert_eq!(parse(b"0"), Some((Wanted::Number(0), None)));
-        assert_eq!(parse(b"007:08"), Some((Wanted::Number(7), Some(Wanted::Number(8)))));
-        assert_eq!(parse(b"4294967294"), Some((Wanted::Number(u32::MAX - 1), None)));
-        assert_eq!(parse(b"1a:+1"), Some((Wanted::Name(b"1a"), Some(Wanted::Name(b"+1")))));
-        for wrong in
-            ["", ":", "a:", ":a", "a:b:", "-1", "1:-1", "4294967295", "4294967296", "1:99999999999999999999"]
-        {
-            assert_eq!(parse(wrong.as_bytes()), None, "{wrong}");
+        for right in [c"app", c"0", c"007:08", c"4294967294", c"1a:+1"] {
+            assert!(is_well_formed(right), "{right:?}");
         }
+        for wrong in [
+            c"",
+            c":",
+            c"a:",
+            c":a",
+            c"a:b:",
+            c"a:b:c",
+            c"-1",
+            c"1:-1",
+            c"4294967295",
+            c"4294967296",
+            c"1:99999999999999999999",
+        ] {
+            assert!(!is_well_formed(wrong), "{wrong:?}");
+        }
+        assert!(is_meant(b"007", b"bond", 7) && is_meant(b"1a", b"1a", 7));
+        assert!(!is_meant(b"7", b"7", 8) && !is_meant(b"1a", b"a", 1));
     }
 
     #[test]

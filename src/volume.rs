@@ -4,11 +4,12 @@ use core::ffi::{CStr, c_ulong};
 use core::mem;
 
 use crate::cli;
+use crate::file::make_directories;
 use crate::run::Scene;
 use crate::spec::{Spec, without_trailing_slashes};
 use crate::step::{self, Reported};
 use crate::sys::{self, BorrowedFd, Errno};
-use crate::text::Text;
+use crate::text::{Text, cut, has, last, number, split};
 
 /// How many volumes a container can have.
 pub const MOST: usize = 32;
@@ -25,26 +26,20 @@ impl<'a> Volume<'a> {
     /// Takes a value that has the form. HOST may have colons in it, DIR none.
     pub fn new(value: &'a CStr) -> Option<Self> {
         let value = value.to_bytes();
-        let (value, read_only) = match split_last(value)? {
-            (rest, b"ro") => (rest, true),
-            (rest, b"rw") => (rest, false),
+        let (value, read_only) = match value {
+            [rest @ .., b':', b'r', b'o'] => (rest, true),
+            [rest @ .., b':', b'r', b'w'] => (rest, false),
             _ => (value, false),
         };
-        let (host, dir) = split_last(value)?;
+        let colon = last(value, b':')?;
+        let (host, dir) = (value.get(..colon)?, value.get(colon + 1..)?);
         (!host.is_empty() && is_a_place(dir)).then_some(Self { host, dir, read_only })
     }
 }
 
-/// What is before the last colon, and what is after it.
-fn split_last(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut parts = value.rsplitn(2, |byte| *byte == b':');
-    let last = parts.next()?;
-    Some((parts.next()?, last))
-}
-
 /// Whether something can be put there: an absolute path that is not the root by another name.
 fn is_a_place(dir: &[u8]) -> bool {
-    dir.starts_with(b"/") && dir.iter().any(|byte| !b"/.".contains(byte))
+    dir.starts_with(b"/") && dir.iter().any(|byte| !matches!(byte, b'/' | b'.'))
 }
 
 /// `DIR[:OPTION,…]`: a file system in memory.
@@ -52,36 +47,26 @@ fn is_a_place(dir: &[u8]) -> bool {
 pub struct Memory<'a> {
     dir: &'a [u8],
     options: &'a [u8],
+    /// The flags of its mount: those of docker, unless its options say otherwise.
+    flags: c_ulong,
 }
 
 impl<'a> Memory<'a> {
     /// Takes a value that has the form, with options that are known.
     pub fn new(value: &'a CStr) -> Option<Self> {
-        let mut parts = value.to_bytes().splitn(2, |byte| *byte == b':');
-        let memory = Self { dir: parts.next()?, options: parts.next().unwrap_or_default() };
-        let is_known = |option: &[u8]| flag(option).is_some() || is_setting(option);
-        (is_a_place(memory.dir) && memory.options().all(is_known)).then_some(memory)
-    }
-
-    fn options(self) -> impl Iterator<Item = &'a [u8]> {
-        self.options.split(|byte| *byte == b',').filter(|option| !option.is_empty())
-    }
-
-    /// The flags of its mount: those of docker, unless its options say otherwise.
-    fn flags(self) -> c_ulong {
-        let begin = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
-        self.options().filter_map(flag).fold(
-            begin,
-            |flags, (mask, is_set)| {
-                if is_set { flags | mask } else { flags & !mask }
-            },
-        )
+        let (dir, options) = cut(value.to_bytes(), b':');
+        let mut flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+        let options = options.unwrap_or_default();
+        let mut all = split(options, b',');
+        let is_right =
+            |option: &[u8]| option.is_empty() || change_flag(option, &mut flags) || is_setting(option);
+        (is_a_place(dir) && all.all(is_right)).then_some(Self { dir, options, flags })
     }
 
     /// What tmpfs itself is told.
     fn data(self, text: &mut Text) -> &CStr {
         text.join(&[b"mode=1777"]);
-        for setting in self.options().filter(|option| is_setting(option)) {
+        for setting in split(self.options, b',').filter(|option| is_setting(option)) {
             text.push(b",");
             text.push(setting);
         }
@@ -89,31 +74,37 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// The flag of a mount that an option of `--tmpfs` sets or takes away.
-fn flag(option: &[u8]) -> Option<(c_ulong, bool)> {
-    let (name, is_no) = option.strip_prefix(b"no").map_or((option, false), |name| (name, true));
-    Some(match name {
+/// Sets or takes away the flag of the mount that an option stands for; says whether it stands for one.
+fn change_flag(option: &[u8], flags: &mut c_ulong) -> bool {
+    let (name, is_no) = match option {
+        [b'n', b'o', name @ ..] => (name, true),
+        name => (name, false),
+    };
+    let (flag, is_set) = match name {
         b"suid" => (libc::MS_NOSUID, is_no),
         b"dev" => (libc::MS_NODEV, is_no),
         b"exec" => (libc::MS_NOEXEC, is_no),
         b"ro" if !is_no => (libc::MS_RDONLY, true),
         b"rw" if !is_no => (libc::MS_RDONLY, false),
-        _ => return None,
-    })
+        _ => return false,
+    };
+    *flags = if is_set { *flags | flag } else { *flags & !flag };
+    true
 }
 
 /// Whether an option is for tmpfs, with a value that can be one: the kernel would refuse anything else after much was done.
 fn is_setting(option: &[u8]) -> bool {
-    let all = |digits: &[u8], last: u8| {
-        !digits.is_empty() && digits.len() < 19 && digits.iter().all(|digit| (b'0'..=last).contains(digit))
-    };
-    let mut parts = option.splitn(2, |byte| *byte == b'=');
-    match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
-        (b"size", [digits @ .., b'k' | b'K' | b'm' | b'M' | b'g' | b'G' | b'%']) => all(digits, b'9'),
-        (b"size" | b"uid" | b"gid" | b"nr_inodes", digits) => all(digits, b'9'),
-        (b"mode", digits) => digits.len() <= 5 && all(digits, b'7'),
-        _ => false,
+    let (name, value) = cut(option, b'=');
+    let value = value.unwrap_or_default();
+    if name == b"mode" {
+        return value.len() <= 5 && number(value).is_some() && !has(value, b'8') && !has(value, b'9');
     }
+    let digits = match value {
+        [digits @ .., unit] if name == b"size" && has(b"kKmMgG%", *unit) => digits,
+        digits => digits,
+    };
+    let is_known = name == b"size" || name == b"uid" || name == b"gid" || name == b"nr_inodes";
+    is_known && digits.len() < 19 && number(digits).is_some()
 }
 
 /// Whether the command line asks for something of this file.
@@ -124,33 +115,31 @@ pub fn is_asked(spec: &Spec) -> bool {
 /// volume: takes hold of what the host lends, each with all that is mounted in it, attached nowhere.
 pub fn open(scene: &mut Scene) -> Result<(), Reported> {
     const MISSING: &[u8] = b"the host has no such file or directory: make it first, or look at the spelling";
-    let volumes = cli::values(scene.spec.options, "--volume").filter_map(Volume::new);
-    for (slot, volume) in scene.volumes.iter_mut().zip(volumes) {
-        let text = &mut Text::new();
-        let path = text.join(&[volume.host]);
-        let hint: &[&[u8]] = &[MISSING];
-        let opened = sys::open_tree_recursive(path)
-            .map_err(|errno| step::failed_with(path, errno, if errno == Errno::ENOENT { hint } else { &[] }));
-        *slot = Some(opened?);
+    let (text, mut free) = (&mut Text::new(), scene.volumes.iter_mut());
+    for value in cli::values(scene.spec.options, "--volume") {
+        if let (Some(volume), Some(slot)) = (Volume::new(value), free.next()) {
+            let path = text.join(&[volume.host]);
+            *slot = Some(sys::open_tree_recursive(path).map_err(|errno| {
+                let hint: &[&[u8]] = if errno == Errno::ENOENT { &[MISSING] } else { &[] };
+                step::failed_with(path, errno, hint)
+            })?);
+        }
     }
     Ok(())
 }
 
 /// attach: volumes and file systems in memory, in the order of the command line, so that one can be in another.
 pub fn attach(scene: &mut Scene) -> Result<(), Reported> {
-    let mut opened = scene.volumes.iter().flatten();
+    let (text, mut opened) = (&mut Text::new(), scene.volumes.iter().flatten());
     for (option, value) in cli::given(scene.spec.options) {
-        let text = &mut Text::new();
-        match option.long {
-            "--volume" => {
-                let volume = Volume::new(value).zip(opened.next());
-                volume.map_or(Ok(()), |(volume, tree)| attach_volume(volume, tree.borrow(), text))?;
+        if option.is("--volume") {
+            if let (Some(volume), Some(tree)) = (Volume::new(value), opened.next()) {
+                attach_volume(volume, tree.borrow(), text)?;
             }
-            "--tmpfs" => {
-                let memory = Memory::new(value);
-                memory.map_or(Ok(()), |memory| mount_memory(memory, text))?;
-            }
-            _ => {}
+        } else if option.is("--tmpfs")
+            && let Some(memory) = Memory::new(value)
+        {
+            mount_memory(memory, text)?;
         }
     }
     Ok(())
@@ -159,7 +148,7 @@ pub fn attach(scene: &mut Scene) -> Result<(), Reported> {
 fn attach_volume(volume: Volume, tree: BorrowedFd, text: &mut Text) -> Result<(), Reported> {
     let status = sys::fstat(tree).map_err(|errno| step::failed(text.join(&[volume.host]), errno))?;
     let is_directory = status.mode & libc::S_IFMT == libc::S_IFDIR;
-    make_place(volume.dir, is_directory)?;
+    make_place(volume.dir, is_directory, text)?;
     let place = text.join(&[volume.dir]);
     sys::move_mount_following(tree, place).map_err(|errno| why_not_there(place, errno, is_directory))?;
     if volume.read_only {
@@ -171,19 +160,19 @@ fn attach_volume(volume: Volume, tree: BorrowedFd, text: &mut Text) -> Result<()
 fn why_not_there(place: &CStr, errno: Errno, is_directory: bool) -> Reported {
     const DIRECTORY: &[u8] = b"what comes there is a directory, and what the container has there is none";
     const FILE: &[u8] = b"what comes there is no directory, and what the container has there is one";
-    match errno {
-        Errno::EINVAL | Errno::ENOTDIR => {
-            step::failed_with(place, Errno::ENOTDIR, &[if is_directory { DIRECTORY } else { FILE }])
-        }
-        Errno::ENOENT => step::failed_with(place, errno, &[DANGLING]),
-        _ => step::failed(place, errno),
-    }
+    let (errno, hint): (_, &[&[u8]]) = match errno {
+        Errno::EINVAL | Errno::ENOTDIR if is_directory => (Errno::ENOTDIR, &[DIRECTORY]),
+        Errno::EINVAL | Errno::ENOTDIR => (Errno::ENOTDIR, &[FILE]),
+        Errno::ENOENT => (errno, &[DANGLING]),
+        _ => (errno, &[]),
+    };
+    step::failed_with(place, errno, hint)
 }
 
 fn mount_memory(memory: Memory, text: &mut Text) -> Result<(), Reported> {
-    make_place(memory.dir, true)?;
+    make_place(memory.dir, true, text)?;
     let (place, data) = (text.join(&[memory.dir]), &mut Text::new());
-    sys::mount(c"tmpfs", place, c"tmpfs", memory.flags(), memory.data(data)).map_err(|errno| match errno {
+    sys::mount(c"tmpfs", place, c"tmpfs", memory.flags, memory.data(data)).map_err(|errno| match errno {
         Errno::EINVAL => step::failed(place, errno), // A number is too large for tmpfs.
         _ => why_not_there(place, errno, true),
     })
@@ -195,60 +184,55 @@ const DANGLING: &[u8] = b"a symbolic link on the way leads to nothing in the con
 ///
 /// Symbolic links are followed, and end in the container's root. With `--pid host` there is one kind of link in sight that
 /// does not, /proc/PID/root and its like: these are refused.
-fn make_place(dir: &[u8], is_directory: bool) -> Result<(), Reported> {
+fn make_place(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Reported> {
     const MAGIC: &[u8] =
         b"a symbolic link on the way leads in circles, or through /proc and out of the container";
-    let text = &mut Text::new();
-    let place = text.join(&[dir]);
-    match sys::openat2_without_magic(place).map(mem::forget) {
-        Ok(()) => Ok(()), // It is not closed here, since close_range(2) closes all descriptors.
-        Err(Errno::ENOENT) => make(dir, is_directory, text).map_err(|errno| {
-            let hint: &[&[u8]] =
-                if matches!(errno, Errno::ENOENT | Errno::EEXIST) { &[DANGLING] } else { &[] };
-            step::failed_with(text.as_cstr(), errno, hint)
-        }),
-        Err(Errno::ELOOP) => Err(step::failed_with(place, Errno::ELOOP, &[MAGIC])),
-        Err(errno) => Err(step::failed(place, errno)),
-    }
+    // What is there is not closed here, since close_range(2) closes all descriptors.
+    let made = match sys::openat2_without_magic(text.join(&[dir])).map(mem::forget) {
+        Err(Errno::ENOENT) => make(dir, is_directory, text),
+        outcome => outcome,
+    };
+    made.map_err(|errno| {
+        let hint: &[&[u8]] = match errno {
+            Errno::ENOENT | Errno::EEXIST => &[DANGLING],
+            Errno::ELOOP => &[MAGIC],
+            _ => &[],
+        };
+        step::failed_with(text.as_cstr(), errno, hint)
+    })
 }
 
 /// After a failure, `text` holds the path that could not be made.
 fn make(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Errno> {
-    for parent in parents(dir) {
-        make_directory(text.join(&[parent]))?;
+    if is_directory {
+        return make_directories(dir, text);
     }
-    let place = text.join(&[without_trailing_slashes(dir)]);
-    if is_directory { make_directory(place) } else { sys::mknod_file(place, 0o644) }
-}
-
-fn make_directory(path: &CStr) -> Result<(), Errno> {
-    match sys::mkdirat(path, 0o755) {
-        Err(Errno::EEXIST) => Ok(()),
-        made => made.and_then(|()| sys::fchmodat(path, 0o755)), // Whatever the umask is.
-    }
-}
-
-/// The directories above the last component of an absolute path, from the root down.
-fn parents(dir: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     let dir = without_trailing_slashes(dir);
-    let ends = dir.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
-    ends.filter_map(|(end, _)| dir.get(..end))
+    make_directories(parent(dir), text)?;
+    sys::mknod_file(text.join(&[dir]), 0o644)
+}
+
+/// What stands before the last slash.
+fn parent(path: &[u8]) -> &[u8] {
+    path.get(..last(path, b'/').unwrap_or_default()).unwrap_or_default()
 }
 
 /// After a failure: takes the places that [`attach`] made in `upper` away again, as far as nothing is in them.
-pub fn take_back(spec: &Spec) {
-    let text = &mut Text::new();
+pub fn take_back(spec: &Spec, text: &mut Text) {
     for (option, value) in cli::given(spec.options) {
-        let dir = match option.long {
-            "--volume" => Volume::new(value).map(|volume| volume.dir),
-            "--tmpfs" => Memory::new(value).map(|memory| memory.dir),
-            _ => None,
+        let dir = if option.is("--volume") {
+            Volume::new(value).map(|volume| volume.dir)
+        } else if option.is("--tmpfs") {
+            Memory::new(value).map(|memory| memory.dir)
+        } else {
+            None
         };
-        let Some(dir) = dir.map(without_trailing_slashes) else { continue };
-        for made in [dir].into_iter().chain(parents(dir).rev()) {
+        let mut made = without_trailing_slashes(dir.unwrap_or_default());
+        while !made.is_empty() {
             spec.container_path(text, b"/upper");
             text.push(made);
             remove_empty(text.as_cstr());
+            made = parent(made);
         }
     }
 }
@@ -314,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_file_system_in_memory_has_the_flags_of_docker_unless_it_is_told_otherwise() {
-        let flags = |value| Memory::new(value).map(Memory::flags);
+        let flags = |value| Memory::new(value).map(|memory| memory.flags);
         let usual = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
         assert_eq!(flags(c"/a"), Some(usual));
         assert_eq!(flags(c"/a:"), Some(usual));
@@ -355,10 +339,9 @@ mod tests {
     }
 
     #[test]
-    fn the_directories_above_a_place_are_made_from_the_root_down() {
-        let of = |dir| parents(dir).map(|parent| std::str::from_utf8(parent).unwrap()).collect::<Vec<_>>();
-        assert_eq!(of(b"/a/b/c"), ["/a", "/a/b"]);
-        assert_eq!(of(b"/a/"), <Vec<&str>>::new());
-        assert_eq!(of(b"//a//b"), ["/", "//a", "//a/"]);
+    fn what_is_above_a_place_ends_where_the_last_component_begins() {
+        assert_eq!(parent(b"/a/b/c"), b"/a/b");
+        assert_eq!(parent(b"/a"), b"");
+        assert_eq!(parent(b""), b"");
     }
 }

@@ -229,6 +229,36 @@ fn help_and_version_are_printed_on_stdout_whatever_follows() {
 }
 
 #[test]
+fn every_option_of_the_help_is_one_with_the_value_that_the_help_says() {
+    let host = Host::new("table");
+    let help = outcome(&mut host.command(&["--help"])).stdout;
+    let lines: Vec<&str> =
+        help.lines().filter(|line| line.starts_with("  -") || line.starts_with("      --")).collect();
+    assert_eq!(lines.len(), 21);
+    for line in lines {
+        let (form, what) = line.trim_start().split_once("  ").unwrap();
+        assert!(what.len() > 5 && line.find(what.trim_start()) == Some(33), "{line}");
+        let (short, form) = form.split_once(", ").map_or((None, form), |(short, long)| (Some(short), long));
+        let (long, value) = form.split_once([' ', '[']).unwrap_or((form, ""));
+        let value = match value {
+            "" | "=plain]" => None,
+            "NAME=SOFT[:HARD]" => Some("cpu=1:2"),
+            "HOST:DIR[:ro]" => Some("/a:/b:ro"),
+            "DIR[:size=N]" => Some("/a:size=1"),
+            "DIR" => Some("/a"),
+            "STEP" => Some("private"),
+            literal => Some(literal.split(['[', ':']).next().unwrap()),
+        };
+        for name in [Some(long), short].into_iter().flatten() {
+            let words: Vec<&str> = [name].into_iter().chain(value).chain(["-h"]).collect();
+            let printed = outcome(&mut host.command(&words));
+            let is_page = matches!(long, "--version" | "--steps");
+            assert!(printed.status == 0 && (is_page || printed.stdout == help), "{words:?}: {printed:?}");
+        }
+    }
+}
+
+#[test]
 fn help_that_cannot_be_written_is_an_error() {
     let host = Host::new("full");
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();

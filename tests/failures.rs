@@ -141,7 +141,7 @@ const MORE_FAILURES: [(&str, &str, &str); 12] = [
     ("attach", "/a/b move_mount:error=EPERM", "/a/b: EPERM (Operation not permitted)"),
     ("attach", "mount_setattr:error=EPERM:when=3", "/a/b: EPERM (Operation not permitted)"),
     ("attach", "/d mkdirat:error=ENOSPC", "/d: ENOSPC (No space left on device)"),
-    ("attach", "mount:error=ENOMEM:when=5", "/d/e: ENOMEM (Cannot allocate memory)"),
+    ("attach", "mount:error=ENOMEM:when=6", "/d/e: ENOMEM (Cannot allocate memory)"),
     ("seal", "mount_setattr:error=EPERM:when=4", "/: EPERM (Operation not permitted)"),
 ];
 
@@ -154,15 +154,33 @@ const FAILURES_IN_MEMORY: [(&str, &str, &str); 5] = [
     ("exec", "execve:error=ENOMEM:when=1", "true: ENOMEM (Cannot allocate memory)"),
 ];
 
+/// And with a terminal, which here is none for the command to be seen in.
+const FAILURES_WITH_A_TERMINAL: [(&str, &str, &str); 12] = [
+    ("link", "socketpair:error=EMFILE", "EMFILE (Too many open files)"),
+    ("tty", "/dev/pts/ptmx openat:error=ENFILE", "/dev/pts/ptmx: ENFILE (Too many open files in system)"),
+    ("tty", "ioctl:error=EIO:when=1", "/dev/pts/ptmx: EIO (Input/output error)"),
+    ("tty", "ioctl:error=EMFILE:when=2", "/dev/pts/ptmx: EMFILE (Too many open files)"),
+    ("tty", "/dev/console mknodat:error=ENOSPC", "/dev/console: ENOSPC (No space left on device)"),
+    ("tty", "/dev/console mount:error=ENOMEM", "/dev/console: ENOMEM (Cannot allocate memory)"),
+    ("tty", "sendmsg:error=ENOMEM", "/dev/pts/ptmx: ENOMEM (Cannot allocate memory)"),
+    ("session", "setsid:error=EPERM", "EPERM (Operation not permitted)"),
+    ("session", "dup3:error=EBUSY:when=1", "EBUSY (Device or resource busy)"),
+    ("session", "dup3:error=EBUSY:when=3", "EBUSY (Device or resource busy)"),
+    ("wait", "recvmsg:error=ENOMEM", "ENOMEM (Cannot allocate memory)"),
+    ("wait", "ppoll:error=ENOMEM:when=1", "ENOMEM (Cannot allocate memory)"),
+];
+
 #[test]
-fn each_failure_of_a_run_with_volumes_or_in_memory_leaves_nothing_either() {
+fn each_failure_of_a_run_with_volumes_a_terminal_or_in_memory_leaves_nothing_either() {
     let more = MORE_FAILURES.map(|row| (&ALL[..], row));
     let memory = FAILURES_IN_MEMORY.map(|row| (&["--rm"][..], row));
-    for (options, (step, inject, expected)) in more.into_iter().chain(memory) {
+    let terminal = FAILURES_WITH_A_TERMINAL.map(|row| (&["-t"][..], row));
+    for (options, (step, inject, expected)) in more.into_iter().chain(memory).chain(terminal) {
         let host = Host::new("more");
         let failed = run_all(&host, options, inject, "busybox", &["true"]);
-        let expected = placed(expected, &host);
-        assert_eq!(failed.stderr.lines().next(), Some(&*format!("container: {step} {expected}")), "{inject}");
+        let separator = if expected.contains(": ") { " " } else { ": " };
+        let expected = format!("container: {step}{separator}{}", placed(expected, &host));
+        assert_eq!(failed.stderr.lines().next(), Some(&*expected), "{inject}");
         assert_eq!(failed.status, if step == "exec" { 126 } else { 125 }, "{inject}");
         common::wait_until("no process is left", || host.processes().is_empty());
         host.assert_nothing_left();

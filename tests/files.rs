@@ -328,8 +328,8 @@ fn what_is_wrong_with_a_volume_is_said_and_nothing_is_left() {
 /// What is wrong on the command line is said before anything is done.
 #[test]
 fn a_wrong_value_is_refused() {
-    const VOLUME: &str = "EINVAL (Invalid argument)\nhint: there is HOST:DIR or HOST:DIR:ro, and DIR begins with / and is not the root\n";
-    const TMPFS: &str = "EINVAL (Invalid argument)\nhint: there is DIR or DIR:OPTION,OPTION, where DIR begins with / and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev\n";
+    const VOLUME: &str = "EINVAL (Invalid argument)\nhint: it must be HOST:DIR or HOST:DIR:ro, and DIR begins with / and is not the root\n";
+    const TMPFS: &str = "EINVAL (Invalid argument)\nhint: it must be DIR or DIR:OPTION,OPTION, where DIR begins with / and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev\n";
     const NAME: &str = "EINVAL (Invalid argument)\nhint: a host name is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit\n";
     const BARE: &str = "EINVAL (Invalid argument)\nhint: --bare has no host name of its own: leave out one of the two options\n";
     let host = Host::new("values");
@@ -348,7 +348,7 @@ fn a_wrong_value_is_refused() {
         (&["--hostname", "a b"], "a b", NAME),
         (&["--hostname", &long], &long, NAME),
         (&["--bare", "--hostname", "a"], "a", BARE),
-        (&["--pid", "container:x"], "container:x", "EINVAL (Invalid argument)\nhint: there is --pid host\n"),
+        (&["--pid", "container:x"], "container:x", "EINVAL (Invalid argument)\nhint: it must be host\n"),
     ];
     for (options, value, said) in rows {
         host.run(options, "busybox", &["true"]).assert(125, "", &format!("container: parse {value}: {said}"));

@@ -6,7 +6,7 @@ use core::slice;
 use super::Errno;
 use super::call::call;
 
-/// Memory of this value's own, filled with zeros at first; unmapped when dropped.
+/// Memory of this value's own, filled with zeros at first; unmapped when it is told, or with the process.
 pub struct Memory {
     address: NonNull<u8>,
     len: usize,
@@ -47,10 +47,11 @@ impl Memory {
         // SAFETY: as above; and writable, and borrowed by nobody else, as `&mut self` proves.
         unsafe { slice::from_raw_parts_mut(self.address.as_ptr(), self.len) }
     }
-}
 
-impl Drop for Memory {
-    fn drop(&mut self) {
+    /// `munmap(address, len)`: gives it back.
+    ///
+    /// <https://man7.org/linux/man-pages/man2/munmap.2.html>
+    pub fn unmap(self) {
         // SAFETY: the mapping is this value's own, and what borrowed from it has borrowed the value.
         let unmapped: Result<(), Errno> = unsafe { call!(munmap("%x|%d"), self.address.as_ptr(), self.len) };
         // munmap of a whole mapping cannot fail; and if it did, the memory would go with the process.
