@@ -26,11 +26,10 @@ pub enum Explain {
 
 static OBSERVER: Observer = Observer { before, after };
 
-static STYLE: AtomicU8 = AtomicU8::new(OFF);
-const OFF: u8 = 0;
-const PLAIN: u8 = 1;
-const TIMED: u8 = 2;
-const COLOURED: u8 = 3;
+static STYLE: AtomicU8 = AtomicU8::new(PLAIN);
+const PLAIN: u8 = 0;
+const TIMED: u8 = 1;
+const COLOURED: u8 = 2;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -52,7 +51,6 @@ pub fn start(explain: Explain, colour_is_wanted: bool) {
 
 /// From now on, tells nothing more.
 pub fn fall_silent() {
-    STYLE.store(OFF, Relaxed);
     sys::observe(None);
 }
 
@@ -66,18 +64,20 @@ fn is_told_first(call: &Call) -> bool {
     split(b"clone execve wait4 ppoll exit_group", b' ').any(|name| name == call.name())
 }
 
-fn before(call: &Call) {
+fn before(call: &Call) -> bool {
     if is_told_first(call) {
         let mut line = Line::new();
         line.begin();
         line.call(call);
-        line.end();
-    } else if STYLE.load(Relaxed) != PLAIN {
+        return line.end();
+    }
+    if STYLE.load(Relaxed) != PLAIN {
         BEGUN.store(sys::clock_gettime(), Relaxed);
     }
+    true
 }
 
-fn after(call: &Call, result: Result<usize, Errno>) {
+fn after(call: &Call, result: Result<usize, Errno>) -> bool {
     let is_timed = STYLE.load(Relaxed) != PLAIN && !is_told_first(call);
     let time = if is_timed { sys::clock_gettime().saturating_sub(BEGUN.load(Relaxed)) } else { 0 };
     let mut line = Line::new();
@@ -91,7 +91,7 @@ fn after(call: &Call, result: Result<usize, Errno>) {
     if is_timed {
         line.put(b"  ").number((time / 1000) as u32).put(b".").number((time % 1000 / 100) as u32).put(b" us");
     }
-    line.end();
+    line.end()
 }
 
 /// The bit of a mode that says what mknodat(2) is to make.
@@ -289,10 +289,10 @@ impl Line {
         };
     }
 
-    fn end(&mut self) {
+    /// Says whether it arrived. A narration that nobody reads is no reason to stop, but one to fall silent.
+    fn end(&mut self) -> bool {
         self.put(b"\n");
-        // A narration that cannot be written is no reason to stop.
-        let _ = self.printer.finish();
+        self.printer.finish().is_ok()
     }
 }
 

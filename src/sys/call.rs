@@ -207,12 +207,13 @@ impl<'call> Iterator for Strings<'call> {
     }
 }
 
-/// Somebody who is told of every system call, before and after. Calls that it makes itself are not told.
+/// Somebody who is told of every system call, before and after, and says whether to go on with it. Calls that it makes itself
+/// are not told.
 pub struct Observer {
     /// Gets the call.
-    pub before: fn(&Call),
+    pub before: fn(&Call) -> bool,
     /// Gets the result as well. A call that does not return is told before only.
-    pub after: fn(&Call, Result<usize, Errno>),
+    pub after: fn(&Call, Result<usize, Errno>) -> bool,
 }
 
 /// The observer, or null. A call costs two loads and two branches more for it.
@@ -234,12 +235,13 @@ pub(super) fn after(call: &Call, result: Result<usize, Errno>) {
 }
 
 /// Tells the observer, if there is one, and does not tell it of what it does meanwhile.
-fn watch(tell: impl FnOnce(&Observer)) {
+fn watch(tell: impl FnOnce(&Observer) -> bool) {
     let observer = OBSERVER.load(Ordering::Relaxed);
     // SAFETY: what is stored is null, or a shared reference that lives for ever.
     if let Some(told) = unsafe { observer.as_ref() } {
         OBSERVER.store(ptr::null_mut(), Ordering::Relaxed);
-        tell(told);
-        OBSERVER.store(observer, Ordering::Relaxed);
+        if tell(told) {
+            OBSERVER.store(observer, Ordering::Relaxed);
+        }
     }
 }
