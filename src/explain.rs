@@ -78,10 +78,11 @@ fn before(call: &Call) -> bool {
 }
 
 fn after(call: &Call, result: Result<usize, Errno>) -> bool {
-    let is_timed = STYLE.load(Relaxed) != PLAIN && !is_told_first(call);
+    let is_told = is_told_first(call);
+    let is_timed = !is_told && STYLE.load(Relaxed) != PLAIN;
     let time = if is_timed { sys::clock_gettime().saturating_sub(BEGUN.load(Relaxed)) } else { 0 };
     let mut line = Line::new();
-    if is_told_first(call) {
+    if is_told {
         line.put(b"    ").put(call.name());
     } else {
         line.begin();
@@ -192,14 +193,16 @@ impl Line {
 
     /// Without their first three letters, and `~[…]` for all but those, as strace(1) has them.
     fn signals(&mut self, set: Signals) -> &mut Self {
-        let are_most = set.0.count_ones() > 32;
+        let are_most = set.has(64);
         let set = if are_most { Signals::ALL.without(set) } else { set };
         self.put(if are_most { b"~[" } else { &b"["[..] });
         let mut separator = &b""[..];
-        for signal in (1..=64).filter(|signal| set.has(*signal)) {
-            let name = name_of(b'S', signal as u32).unwrap_or(b"SIG?");
-            self.put(separator).put(name.get(3..).unwrap_or_default());
-            separator = b" ";
+        for signal in 1..65 {
+            if set.has(signal) {
+                let name = name_of(b'S', signal as u32).unwrap_or(b"SIG?");
+                self.put(separator).put(name.get(3..).unwrap_or_default());
+                separator = b" ";
+            }
         }
         self.put(b"]")
     }
@@ -324,5 +327,6 @@ fn names(letter: u8) -> impl Iterator<Item = (u32, &'static [u8])> {
         b'U' => names!(MNT_DETACH),
         _ => (&[], ""),
     };
-    numbers.iter().copied().zip(split(names.as_bytes(), b' '))
+    let mut names = split(names.as_bytes(), b' ');
+    numbers.iter().map_while(move |number| Some((*number, names.next()?)))
 }

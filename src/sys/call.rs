@@ -177,7 +177,9 @@ impl Call {
     /// Its arguments, one after the other.
     pub fn arguments(&self) -> impl Iterator<Item = Argument<'_>> {
         let strings = |register| Strings { next: ptr::with_exposed_provenance(register), call: PhantomData };
-        self.words().skip(1).zip(self.registers).map(move |(kind, register)| match kind {
+        let mut words = self.words();
+        words.next();
+        let argument = move |kind: &'static [u8], register: usize| match kind {
             // SAFETY: whoever makes the call vouches for the template, and waits while an observer has the call.
             b"%s" => Argument::Text(unsafe { CStr::from_ptr(ptr::with_exposed_provenance(register)) }),
             b"%v" => Argument::Vector(strings(register)),
@@ -188,7 +190,8 @@ impl Call {
                 Argument::Signals(Signals(set))
             }
             _ => Argument::Register(kind, register),
-        })
+        };
+        self.registers.iter().map_while(move |register| words.next().map(|kind| argument(kind, *register)))
     }
 }
 
