@@ -397,13 +397,14 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
         begin(&SHIELD);
         rootfs::shield(is_left_out(spec, "private"))?;
     }
+    let failed = |errno| step::failed(c"", errno);
     begin(STACK);
-    let mut stack = Stack::map(STACK_SIZE).map_err(|errno| step::failed(c"", errno))?;
+    let mut stack = Stack::map(STACK_SIZE).map_err(failed)?;
     begin(SIGNALS);
-    let inbox = if spec.bare { None } else { Some(Inbox::open()?) };
+    let inbox = if spec.bare { None } else { Some(Inbox::open().map_err(failed)?) };
     begin(LINK);
     let has_terminal = terminal::is_wanted(spec);
-    let link = if has_terminal || spec.init { Some(open_link()?) } else { None };
+    let link = if has_terminal || spec.init { Some(sys::socketpair().map_err(failed)?) } else { None };
     begin(CLONE);
     let (near, far) = link.map_or((None, None), |(near, far)| (Some(near.leak()), Some(far)));
     let mut has_failed = false;
@@ -436,7 +437,6 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     let child = child?;
     let mut master = None;
     if let Some(near) = near {
-        let failed = |errno| step::failed(c"", errno);
         if has_terminal {
             master = sys::recvmsg(near).map_err(failed)?;
             has_failed |= master.is_none();
@@ -448,24 +448,20 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
         state.unmark();
     }
     let status = match inbox {
-        None => supervise::wait(child)?,
+        None => supervise::wait(child),
         Some(inbox) => {
             let is_deaf = !spec.init && !spec.host_pids;
-            let charge = &mut Charge { pid: child, is_deaf, killed_by: None };
-            supervise::attend(&inbox, charge, &mut master.map(Terminal::new))?
+            let charge = &mut Charge { pid: child, is_deaf, killed_by: libc::SIGKILL };
+            supervise::attend(&inbox, charge, &mut master.map(Terminal::new))
         }
-    };
+    }
+    .map_err(failed)?;
     if has_failed { Err(Reported::from_status(status)) } else { Ok(status) }
 }
 
 /// Whether the child has something to send.
 fn has_link(spec: &Spec) -> bool {
     spec.init || terminal::is_wanted(spec)
-}
-
-/// Two ends, of which neither takes the place of stdin, stdout or stderr.
-fn open_link() -> Result<(OwnedFd, OwnedFd), Reported> {
-    sys::socketpair().map_err(|errno| step::failed(c"", errno))
 }
 
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.

@@ -1,13 +1,13 @@
 //! The supervisor and the child: they live, are interrupted and end together.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::explain;
 use crate::step::{self, Reported};
 use crate::sys::{self, BorrowedFd, Errno, Pid, Signals};
 use crate::terminal::Terminal;
-use crate::text::{Text, decimal};
+use crate::text::{Text, cut, decimal, number, split};
 
 /// 0 once the supervisor has ended while the child still shares its memory.
 static PULSE: AtomicU32 = AtomicU32::new(1);
@@ -53,46 +53,47 @@ pub struct Inbox {
 
 impl Inbox {
     /// Opens it. A signal that was ignored goes on being ignored, and is not passed on.
-    pub fn open() -> Result<Self, Reported> {
-        let ignored = dispositions(c"/proc/self/status").map_or(Signals::NONE, |own| own.ignored);
+    pub fn open() -> Result<Self, Errno> {
+        let ignored = disposition(b"self", &[b"SigIgn:\t"]).unwrap_or(Signals::NONE);
         let taken = TAKEN.without(ignored.without(Signals::of(&[libc::SIGCHLD])));
-        let descriptor = sys::rt_sigprocmask(taken).and_then(|()| sys::signalfd(taken));
-        descriptor
-            .map(|descriptor| Self { descriptor: descriptor.leak(), ignored })
-            .map_err(|errno| step::failed(c"", errno))
+        sys::rt_sigprocmask(taken)?;
+        Ok(Self { descriptor: sys::signalfd(taken)?.leak(), ignored })
     }
 }
 
-/// What a process does with signals, as /proc tells it.
-struct Dispositions {
-    blocked: Signals,
-    ignored: Signals,
-    caught: Signals,
+/// What a process does with signals, as its file `status` in /proc tells it: those that stand behind one of these names. None if it
+/// cannot be read.
+fn disposition(process: &[u8], names: &[&[u8]]) -> Option<Signals> {
+    let buffer = &mut [0; 2048];
+    let status = read_of(process, b"/status", buffer)?;
+    let mut signals = 0;
+    for name in names {
+        let line = split(status, b'\n').find_map(|line| line.strip_prefix(*name))?;
+        signals |= line.iter().fold(0, |number, digit| number << 4 | u64::from(value_of(*digit)));
+    }
+    Some(Signals(signals))
 }
 
-/// Reads /proc/PID/status; None if it cannot be read.
-#[inline(never)] // Its buffer is on the stack only while it runs.
-fn dispositions(path: &CStr) -> Option<Dispositions> {
-    let mut status = [0; 2048];
-    let file = sys::open_to_read(path, 0).ok()?;
-    let len = sys::pread(file.borrow(), &mut status, 0).ok()?;
-    parse_dispositions(status.get(..len)?)
+/// The value of a hexadecimal digit.
+const fn value_of(digit: u8) -> u8 {
+    if digit < b'a' { digit - b'0' } else { digit - b'a' + 10 }
 }
 
-fn parse_dispositions(status: &[u8]) -> Option<Dispositions> {
-    let set = |name: &[u8]| {
-        let mut lines = status.split(|byte| *byte == b'\n');
-        let digits = lines.find_map(|line| line.strip_prefix(name))?.trim_ascii();
-        let digit = |set: u64, digit: &u8| Some(set << 4 | u64::from((*digit as char).to_digit(16)?));
-        digits.iter().try_fold(0, digit).map(Signals)
-    };
-    Some(Dispositions { blocked: set(b"SigBlk:")?, ignored: set(b"SigIgn:")?, caught: set(b"SigCgt:")? })
+/// What a file of /proc tells of a process.
+#[inline(never)] // Its path is on the stack only while it runs.
+fn read_of<'b>(process: &[u8], name: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let text = &mut Text::new();
+    let file = sys::open_to_read(text.join(&[b"/proc/", process, name]), 0).ok()?;
+    let len = sys::pread(file.borrow(), buffer, 0).ok()?;
+    buffer.get(..len)
 }
 
 /// session, in the command's process: signals act on it as they do on any process, whatever this program or its caller had.
 pub fn reset_signals(ignored: Signals) -> Result<(), Errno> {
-    for signal in (1..=64).filter(|signal| ignored.has(*signal) && *signal != libc::SIGCHLD) {
-        sys::rt_sigaction_default(signal)?;
+    for signal in 1..65 {
+        if ignored.has(signal) && signal != libc::SIGCHLD {
+            sys::rt_sigaction_default(signal)?;
+        }
     }
     sys::rt_sigprocmask(Signals::NONE)
 }
@@ -103,65 +104,44 @@ pub struct Charge {
     pub pid: Pid,
     /// Whether it is the command itself that is PID 1, to which the kernel does not deliver what it neither catches nor ignores.
     pub is_deaf: bool,
-    /// The signal in whose name it was killed.
-    pub killed_by: Option<c_int>,
+    /// The signal in whose name it was killed, if it was killed.
+    pub killed_by: c_int,
 }
 
 impl Charge {
-    /// Passes a signal on. To PID 1 the kernel denies what any other process has: that a signal ends it or stops it unless it has
-    /// something else in mind. So the supervisor does that with the two signals that PID 1 cannot refuse.
-    fn deliver(&mut self, signal: c_int) {
-        match self.default_of(signal) {
-            Some(forced) => self.force(signal, forced),
-            None => drop(sys::kill(self.pid, signal)), // It may have ended just now.
+    /// Passes a signal on, unless a terminal has delivered it already. To PID 1 the kernel denies what any other process has: that
+    /// a signal ends it or stops it unless it has something else in mind. So the supervisor does that with the two signals that
+    /// PID 1 cannot refuse.
+    fn deliver(&mut self, mut signal: c_int, is_delivered: bool) {
+        if self.is_deaf && !HARMLESS.has(signal) && self.has_no_plan(signal) {
+            if STOPPING.has(signal) {
+                signal = libc::SIGSTOP;
+            } else {
+                self.killed_by = signal;
+                signal = libc::SIGKILL;
+            }
+        } else if is_delivered {
+            return;
         }
+        let _ = sys::kill(self.pid, signal); // It may have ended just now.
     }
 
-    /// As [`Charge::deliver`], where a terminal has delivered the signal already.
-    fn has_got(&mut self, signal: c_int) {
-        if let Some(forced) = self.default_of(signal) {
-            self.force(signal, forced);
-        }
-    }
-
-    fn force(&mut self, signal: c_int, forced: c_int) {
-        if forced == libc::SIGKILL {
-            self.killed_by = Some(signal);
-        }
-        let _ = sys::kill(self.pid, forced);
-    }
-
-    /// The signal that does what `signal` would do to any other process by default, if the command leaves it at that.
-    fn default_of(&self, signal: c_int) -> Option<c_int> {
-        if !self.is_deaf || HARMLESS.has(signal) {
-            return None;
-        }
-        let path = &mut Text::new();
-        let own =
-            dispositions(path.join(&[b"/proc/", decimal(self.pid.number(), &mut [0; 10]), b"/status"]))?;
-        let has_plans = [own.blocked, own.ignored, own.caught].iter().any(|set| set.has(signal))
-            || self.waits_for_signals();
-        let forced = if STOPPING.has(signal) { libc::SIGSTOP } else { libc::SIGKILL };
-        (!has_plans).then_some(forced)
-    }
-
-    /// Whether it is in sigwait(3), which unblocks for the time what it waits for, so that /proc tells of no plan.
-    #[inline(never)]
-    fn waits_for_signals(&self) -> bool {
-        let path = &mut Text::new();
-        let path = path.join(&[b"/proc/", decimal(self.pid.number(), &mut [0; 10]), b"/syscall"]);
-        let mut call = [0; 16];
+    /// Whether the command leaves a signal at what it does by default. sigwait(3) unblocks for the time what it waits for: then
+    /// `status` tells of no plan, and `syscall` does.
+    #[inline(never)] // Its buffers are on the stack only while it runs.
+    fn has_no_plan(&self, signal: c_int) -> bool {
         let digits = &mut [0; 10];
-        let number = decimal(libc::SYS_rt_sigtimedwait as u32, digits);
-        sys::open_to_read(path, 0).and_then(|file| sys::pread(file.borrow(), &mut call, 0)).is_ok()
-            && call.strip_prefix(number).is_some_and(|rest| rest.starts_with(b" "))
+        let process = decimal(self.pid.number(), digits);
+        let plans = disposition(process, &[b"SigBlk:\t", b"SigIgn:\t", b"SigCgt:\t"]);
+        plans.is_some_and(|plans| !plans.has(signal))
+            && read_of(process, b"/syscall", &mut [0; 16]).and_then(|call| number(cut(call, b' ').0))
+                != Some(libc::SYS_rt_sigtimedwait as u64)
     }
 }
 
 /// Waits until the command has ended, passes on meanwhile what comes for it, and returns its status as a shell shows it.
 #[inline(never)]
-pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal>) -> Result<u8, Reported> {
-    let failed = |errno| step::failed(c"", errno);
+pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal>) -> Result<u8, Errno> {
     sys::give_back_code();
     if terminal.is_some() {
         explain::fall_silent(); // Both would write to the same terminal, one of them for each key.
@@ -174,12 +154,12 @@ pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal
         match sys::ppoll(&mut ready) {
             Ok(()) => {}
             Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(failed(errno)),
+            Err(errno) => return Err(errno),
         }
         let [signals, typed, shown] = ready;
         if signals.revents != 0 {
-            let signal = sys::read_signal(inbox.descriptor).map_err(failed)?;
-            if let Some(status) = handle(signal, charge, terminal).map_err(failed)? {
+            let signal = sys::read_signal(inbox.descriptor)?;
+            if let Some(status) = handle(signal, charge, terminal)? {
                 return Ok(status);
             }
             sys::give_back_code();
@@ -189,7 +169,7 @@ pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal
             && let Some(signal) = terminal.carry([typed, shown])
             && terminal.is_for(charge.pid)
         {
-            charge.has_got(signal);
+            charge.deliver(signal, true);
             sys::give_back_code(); // What has been used for it is not used often.
         }
     }
@@ -202,9 +182,9 @@ fn handle(signal: c_int, charge: &mut Charge, terminal: &mut Option<Terminal>) -
             Some((_, status)) if status.is_stopped() => stop(terminal)?,
             Some((_, status)) => {
                 while terminal.as_ref().is_some_and(Terminal::show) {}
-                let killed_by =
-                    charge.killed_by.filter(|_| status.shell_status() == 128 + libc::SIGKILL as u8);
-                return Ok(Some(killed_by.map_or(status.shell_status(), |signal| 128 + signal as u8)));
+                let status = status.shell_status();
+                let is_killed = status == 128 + libc::SIGKILL as u8;
+                return Ok(Some(if is_killed { 128 + charge.killed_by as u8 } else { status }));
             }
             None => {}
         },
@@ -212,9 +192,9 @@ fn handle(signal: c_int, charge: &mut Charge, terminal: &mut Option<Terminal>) -
         (libc::SIGWINCH, Some(terminal)) => terminal.resize(),
         (libc::SIGCONT, Some(terminal)) => {
             terminal.take_keys();
-            charge.deliver(signal);
+            charge.deliver(signal, false);
         }
-        _ => charge.deliver(signal),
+        _ => charge.deliver(signal, false),
     }
     Ok(None)
 }
@@ -232,16 +212,16 @@ fn stop(terminal: &mut Option<Terminal>) -> Result<(), Errno> {
 /// As in system(3), Ctrl-C and Ctrl-\ are the command's while it runs: it has the same terminal and gets the signals
 /// itself. Until the clone has returned they end both, since nothing has been started that could want them.
 #[inline(never)] // As attend: it has a place of its own, see link.ld.
-pub fn wait(child: Pid) -> Result<u8, Reported> {
+pub fn wait(child: Pid) -> Result<u8, Errno> {
     for &signal in &[libc::SIGINT, libc::SIGQUIT] {
-        sys::rt_sigaction_ignore(signal).map_err(|errno| step::failed(c"", errno))?;
+        sys::rt_sigaction_ignore(signal)?;
     }
     sys::give_back_code();
     loop {
         match sys::wait4(child) {
             Ok(status) => return Ok(status.shell_status()),
             Err(Errno::EINTR) => {}
-            Err(errno) => return Err(step::failed(c"", errno)),
+            Err(errno) => return Err(errno),
         }
     }
 }
