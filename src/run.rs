@@ -452,7 +452,11 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
         Some(inbox) => {
             let is_deaf = !spec.init && !spec.host_pids;
             let charge = &mut Charge { pid: child, is_deaf, killed_by: libc::SIGKILL };
-            supervise::attend(&inbox, charge, &mut master.map(Terminal::new))
+            supervise::attend(
+                &inbox,
+                charge,
+                &mut master.map(|master| Terminal::new(master, spec.terminal == Some(true))),
+            )
         }
     }
     .map_err(failed)?;

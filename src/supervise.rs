@@ -143,13 +143,14 @@ impl Charge {
 #[inline(never)]
 pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal>) -> Result<u8, Errno> {
     sys::give_back_code();
-    if terminal.is_some() {
+    if let Some(terminal) = terminal {
         explain::fall_silent(); // Both would write to the same terminal, one of them for each key.
+        terminal.resize();
     }
     loop {
         let signals = sys::ready(Some(inbox.descriptor), libc::POLLIN);
         let nothing = sys::ready(None, 0);
-        let [typed, shown] = terminal.as_ref().map_or([nothing; 2], Terminal::wishes);
+        let [typed, shown] = terminal.as_mut().map_or([nothing; 2], Terminal::wishes);
         let mut ready = [signals, typed, shown];
         match sys::ppoll(&mut ready) {
             Ok(()) => {}
@@ -191,7 +192,7 @@ fn handle(signal: c_int, charge: &mut Charge, terminal: &mut Option<Terminal>) -
         // The kernel sends it to whoever looks at the command's terminal.
         (libc::SIGWINCH, Some(terminal)) => terminal.resize(),
         (libc::SIGCONT, Some(terminal)) => {
-            terminal.take_keys();
+            terminal.begin_again();
             charge.deliver(signal, false);
         }
         _ => charge.deliver(signal, false),

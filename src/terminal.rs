@@ -115,13 +115,12 @@ pub fn lead_session(scene: &Scene) -> Result<(), Errno> {
 
 /// The supervisor's end: the master, and the terminal outside, whose modes are put back when this is dropped.
 pub struct Terminal {
-    master: OwnedFd,
-    /// The command's end too, though nobody here reads from it: while it is open, a command that has closed it can open it again,
-    /// and poll(2) does not say all the time that it is closed.
-    _slave: Option<OwnedFd>,
+    master: BorrowedFd<'static>,
     /// Whether the command has hung up all the same, with vhangup(2).
     is_hung_up: bool,
-    /// The modes that the terminal outside had, if stdin is one.
+    /// Whether stdin is a terminal.
+    has_keys: bool,
+    /// The modes that it had when its keys were taken first.
     modes: Option<Termios>,
     is_raw: bool,
     /// What was typed and the command has not taken yet.
@@ -133,31 +132,46 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Takes the master, and gives the command the keys of the terminal outside.
-    pub fn new(master: OwnedFd) -> Self {
-        let modes = sys::tcgets(STDIN).ok();
-        let slave = sys::tiocgptpeer(master.borrow()).ok();
-        let mut terminal = Self {
+    /// Takes the master. `-t` in the background stops this process until it is taken to the foreground, as the kernel does with
+    /// any that sets the modes of a terminal out of turn.
+    pub fn new(master: OwnedFd, is_asked_for: bool) -> Self {
+        let master = master.leak();
+        let has_keys = sys::tcgets(STDIN).is_ok();
+        if is_asked_for && has_keys && !is_in_foreground() {
+            let _ = sys::kill(sys::getpid(), libc::SIGTTOU);
+        }
+        // The command's end is open here too, though nobody reads from it: so a command that has closed it can open it again, and
+        // poll(2) does not say all the time that it is closed.
+        let _ = sys::tiocgptpeer(master).map(OwnedFd::leak);
+        Self {
             master,
-            _slave: slave,
             is_hung_up: false,
-            modes,
+            has_keys,
+            modes: None,
             is_raw: false,
             typed: [0; 1024],
             waiting: 0..0,
             is_quoted: false,
             is_open: true,
-        };
-        terminal.take_keys();
-        terminal
+        }
     }
 
-    /// The terminal outside passes every key on, if it is this process's turn to read from it.
-    pub fn take_keys(&mut self) {
-        if let Some(modes) = self.modes {
-            // If it is not, whoever has put this process in the background has put the modes back.
-            self.is_raw = is_in_foreground() && sys::tcsets(STDIN, &modes.raw()).is_ok();
+    /// The terminal outside passes every key on, if it does not yet and it is this process's turn to read from it. A shell does
+    /// not tell whom it takes to the foreground, unless it has to wake it.
+    fn take_keys(&mut self) {
+        if self.has_keys
+            && !self.is_raw
+            && is_in_foreground()
+            && let Ok(modes) = sys::tcgets(STDIN)
+        {
+            let modes = *self.modes.get_or_insert(modes);
+            self.is_raw = sys::tcsets(STDIN, &modes.raw()).is_ok();
         }
+    }
+
+    /// This process was stopped: whoever has put it in the background has put the modes back, and the size may be another one.
+    pub fn begin_again(&mut self) {
+        self.is_raw = false;
         self.resize();
     }
 
@@ -177,17 +191,18 @@ impl Terminal {
     pub fn resize(&self) {
         let size: Option<Size> = [STDIN, STDOUT].into_iter().find_map(|fd| sys::tiocgwinsz(fd).ok());
         if let Some(size) = size {
-            let _ = sys::tiocswinsz(self.master.borrow(), &size);
+            let _ = sys::tiocswinsz(self.master, &size);
         }
     }
 
     /// What to wait for: something typed, if there is room for it; something shown; room for what was typed.
-    pub fn wishes(&self) -> [Ready; 2] {
-        let reads = self.is_open && self.waiting.is_empty() && (self.is_raw || self.modes.is_none());
+    pub fn wishes(&mut self) -> [Ready; 2] {
+        self.take_keys();
+        let reads = self.is_open && self.waiting.is_empty() && (self.is_raw || !self.has_keys);
         let writes = if self.waiting.is_empty() { 0 } else { libc::POLLOUT };
         [
             sys::ready(reads.then_some(STDIN), libc::POLLIN),
-            sys::ready((!self.is_hung_up).then_some(self.master.borrow()), libc::POLLIN | writes),
+            sys::ready((!self.is_hung_up).then_some(self.master), libc::POLLIN | writes),
         ]
     }
 
@@ -213,11 +228,11 @@ impl Terminal {
             Ok(0) => {
                 self.is_open = false;
                 // The end of a file is what a terminal makes of Ctrl-D.
-                let modes = sys::tcgets(self.master.borrow()).ok()?;
+                let modes = sys::tcgets(self.master).ok()?;
                 let last = self.typed.get(self.waiting.end.wrapping_sub(1));
                 // In the middle of a line, the first one ends the line.
                 let count = if last.is_some_and(|byte| *byte != b'\n') { 2 } else { 1 };
-                if let (true, [first, second, ..]) = (self.modes.is_none(), &mut self.typed) {
+                if let (false, [first, second, ..]) = (self.has_keys, &mut self.typed) {
                     (*first, *second) = (modes.end_of_file(), modes.end_of_file());
                     self.waiting = 0..count;
                 }
@@ -230,7 +245,7 @@ impl Terminal {
                 if !self.is_quoted && !bytes.iter().any(|byte| *byte < b' ' && *byte != b'\r') {
                     return None;
                 }
-                let modes = sys::tcgets(self.master.borrow()).ok()?;
+                let modes = sys::tcgets(self.master).ok()?;
                 bytes.iter().find_map(|byte| {
                     let is_quoted = self.is_quoted;
                     self.is_quoted = !is_quoted && modes.quotes(*byte);
@@ -247,7 +262,7 @@ impl Terminal {
 
     fn pass_on(&mut self) {
         while let Some(bytes) = self.typed.get(self.waiting.clone()).filter(|bytes| !bytes.is_empty()) {
-            match sys::write(self.master.borrow(), bytes) {
+            match sys::write(self.master, bytes) {
                 Ok(len) => self.waiting.start += len,
                 Err(Errno::EAGAIN | Errno::EINTR) => return,
                 Err(_) => self.waiting = 0..0,
@@ -258,7 +273,7 @@ impl Terminal {
     /// Shows some of what the command wrote; says whether there was anything.
     pub fn show(&self) -> bool {
         let mut shown = [0; 4096];
-        let Ok(len @ 1..) = sys::read(self.master.borrow(), &mut shown) else { return false };
+        let Ok(len @ 1..) = sys::read(self.master, &mut shown) else { return false };
         let mut rest = shown.get(..len).unwrap_or_default();
         while !rest.is_empty() {
             match sys::write(STDOUT, rest) {
@@ -274,7 +289,7 @@ impl Terminal {
 
     /// Whether the process group of a process is in the foreground of the command's terminal.
     pub fn is_for(&self, leader: sys::Pid) -> bool {
-        sys::tiocgpgrp(self.master.borrow()) == Ok(leader)
+        sys::tiocgpgrp(self.master) == Ok(leader)
     }
 }
 

@@ -245,6 +245,43 @@ fn started_in_the_background_it_gets_the_keys_once_it_was_stopped_and_taken_to_t
 }
 
 #[test]
+fn started_in_the_background_it_gets_the_keys_in_the_foreground_once_anything_happens() {
+    let (host, mut pty) = (Host::new("noticed"), Pty::new());
+    let mut shell = pty.start_shell(&host);
+    let before = pty.modes();
+    let script = "(while :; do echo up; sleep 0.1; done) & read line; echo got $line; exit 3";
+    pty.type_in(format!("$CONTAINER $ID alpine sh -c '{script}' &\n"));
+    pty.expect("up\r");
+    pty.type_in("fg; echo $?.\n");
+    pty.wait("it is raw", Pty::is_raw);
+    pty.type_in("this\r");
+    pty.expect("got this\r");
+    pty.expect("3.\r\n");
+    assert_eq!(pty.modes(), before);
+    pty.type_in("exit\n");
+    pty.end(&mut shell);
+}
+
+#[test]
+fn a_terminal_that_is_asked_for_in_the_background_waits_for_the_foreground() {
+    let (host, mut pty) = (Host::new("turn"), Pty::new());
+    let mut shell = pty.start_shell(&host);
+    let before = pty.modes();
+    pty.type_in("$CONTAINER -t $ID alpine cat & wait\n");
+    pty.expect("Stopped");
+    assert_eq!(pty.modes(), before);
+    pty.type_in("fg\n");
+    pty.wait("it is raw", Pty::is_raw);
+    pty.type_in("two\r");
+    pty.expect("two\r\ntwo\r\n");
+    pty.type_in("\x04");
+    pty.expect("outside> ");
+    assert_eq!(pty.modes(), before);
+    pty.type_in("exit\n");
+    pty.end(&mut shell);
+}
+
+#[test]
 fn stopped_from_outside_and_continued_in_the_background_it_leaves_the_terminal_alone() {
     let (host, mut pty) = (Host::new("bg"), Pty::new());
     let mut shell = pty.start_shell(&host);
