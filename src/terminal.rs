@@ -26,7 +26,7 @@ pub fn terminal(scene: &mut Scene) -> Result<(), Reported> {
     mount_terminals()?;
     match scene.link {
         Some(link) if scene.has_terminal => open(scene, link),
-        _ if [STDIN, STDOUT, STDERR].into_iter().any(|fd| sys::tcgets(fd).is_ok()) => forbid_typing(),
+        _ if [STDIN, STDOUT, STDERR].into_iter().any(|fd| sys::tcgets(fd).is_ok()) => guard_outer(),
         _ => Ok(()),
     }
 }
@@ -73,28 +73,33 @@ fn open_pair(link: BorrowedFd) -> Result<BorrowedFd<'static>, Errno> {
     Ok(slave)
 }
 
-/// Lets TIOCSTI and TIOCLINUX fail with EPERM: what they type into a terminal, the shell outside would take for its user's.
-fn forbid_typing() -> Result<(), Reported> {
-    sys::seccomp(&NO_TYPING).map_err(|errno| step::failed(c"", errno))
+/// Lets ioctl(2) fail with EPERM that types into a terminal, which the shell outside would take for its user's keys (TIOCSTI and
+/// TIOCLINUX), or that takes it away from the shell's session (TIOCSCTTY with 1).
+fn guard_outer() -> Result<(), Reported> {
+    sys::seccomp(&GUARD).map_err(|errno| step::failed(c"", errno))
 }
 
-static NO_TYPING: [Instruction; 9] = {
+static GUARD: [Instruction; 12] = {
     const LOAD: c_uint = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     const EQUALS: c_uint = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     const ANSWER: c_uint = libc::BPF_RET | libc::BPF_K;
     const fn line(code: c_uint, jt: u8, jf: u8, k: c_uint) -> Instruction {
         Instruction { code: code as u16, jt, jf, k }
     }
-    // Where struct seccomp_data has the lower half of args[1], the request, in bytes.
+    // Where struct seccomp_data has the lower halves of args[1] and args[2], in bytes.
     let request = if cfg!(target_endian = "little") { 24 } else { 28 };
+    let argument = request + 8;
     [
         line(LOAD, 0, 0, 0), // the number of the call
         line(EQUALS, 2, 0, libc::SYS_ioctl as c_uint),
         line(EQUALS, 1, 0, 54), // whatever the architecture, in its 32-bit sibling,
-        line(EQUALS, 0, 3, 0x4000_0202), // and in x32, x86_64's other one
+        line(EQUALS, 0, 6, 0x4000_0202), // and in x32, x86_64's other one
         line(LOAD, 0, 0, request),
-        line(EQUALS, 2, 0, libc::TIOCSTI as c_uint),
-        line(EQUALS, 1, 0, libc::TIOCLINUX as c_uint),
+        line(EQUALS, 5, 0, libc::TIOCSTI as c_uint),
+        line(EQUALS, 4, 0, libc::TIOCLINUX as c_uint),
+        line(EQUALS, 0, 2, libc::TIOCSCTTY as c_uint),
+        line(LOAD, 0, 0, argument),
+        line(EQUALS, 1, 0, 1),
         line(ANSWER, 0, 0, libc::SECCOMP_RET_ALLOW),
         line(ANSWER, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as c_uint),
     ]

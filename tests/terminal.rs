@@ -437,10 +437,11 @@ fn with_a_terminal_whose_reader_goes_away_the_command_gets_sigpipe() {
     common::outcome(bash.env("CONTAINER_IMAGES", common::images())).assert(0, "y\r\n141\n", "");
 }
 
-/// Types a line into the terminal that is stdin, in two ways, and tells what came of it. `syscall` 54 is ioctl's number in
+/// Types a line into the terminal that is stdin, in two ways, takes it from its session, and tells what came of it. `syscall` 54 is ioctl's number in
 /// 32-bit code.
 const TYPE_IN: &str = r##"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -461,13 +462,19 @@ int main(void) {
     int two = old_ioctl(fd, TIOCSTI, &key) ? errno : 0;
     int high = ioctl(fd, 0xffffffff00000000ul | TIOCSTI, &key) ? errno : 0;
     int linux_ = ioctl(fd, 0x541c, &subcode) ? errno : 0;
-    printf("%d %d %d %d.\n", one, two, high, linux_);
+    int steal = ioctl(fd, TIOCSCTTY, 1) ? errno : 0;
+    int high_steal = ioctl(fd, TIOCSCTTY, 0xffffffff00000001ul) ? errno : 0;
+    int take = ioctl(fd, TIOCSCTTY, 0) ? errno : 0;
+    int pair = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlocked = 0; /* a new one is nobody's */
+    ioctl(pair, TIOCSPTLCK, &unlocked);
+    int own = ioctl(ioctl(pair, TIOCGPTPEER, O_RDWR | O_NOCTTY), TIOCSCTTY, 0) ? errno : 0;
+    printf("%d %d %d %d %d %d %d %d.\n", one, two, high, linux_, steal, high_steal, take, own);
     return 0;
 }
 "##;
 
 #[test]
-fn nothing_inside_can_type_into_the_terminal_outside() {
+fn nothing_inside_can_type_into_the_terminal_outside_or_take_it() {
     let (host, mut pty) = (Host::new("sti"), Pty::new());
     let image = host.own_image("own");
     std::fs::write(host.dir.join("sti.c"), TYPE_IN).unwrap();
@@ -481,7 +488,7 @@ fn nothing_inside_can_type_into_the_terminal_outside() {
         let script = format!("$CONTAINER {options} $ID own sti {redirection}");
         let mut bash = pty
             .start_with(&host, &["bash", "-c", &script], |command| command.env("CONTAINER_IMAGES", images()));
-        pty.expect("1 1 1 1.\r\n");
+        pty.expect("1 1 1 1 1 1 1 0.\r\n");
         assert_eq!(pty.end(&mut bash), Some(0));
         assert_eq!(pty.text(), "");
     }
