@@ -32,26 +32,16 @@ impl<'fd> Printer<'fd> {
     }
 
     /// Adds a word of somebody else's: control characters, and bytes that are not UTF-8, come out as `\xNN`.
-    pub fn put_foreign(&mut self, bytes: &[u8]) -> &mut Self {
-        for chunk in bytes.utf8_chunks() {
-            for char in chunk.valid().chars() {
-                let encoded = &mut [0; 4];
-                let utf8 = char.encode_utf8(encoded).as_bytes();
-                if char.is_control() {
-                    self.put_hex(utf8)
-                } else {
-                    self.put(utf8)
-                };
+    pub fn put_foreign(&mut self, mut bytes: &[u8]) -> &mut Self {
+        while let Some(&first) = bytes.first() {
+            let shown = first_char(bytes).unwrap_or_default();
+            if shown.is_empty() {
+                let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+                self.put(&[b'\\', b'x', digit(first >> 4), digit(first & 15)]);
+            } else {
+                self.put(shown);
             }
-            self.put_hex(chunk.invalid());
-        }
-        self
-    }
-
-    fn put_hex(&mut self, bytes: &[u8]) -> &mut Self {
-        for &byte in bytes {
-            let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
-            self.put(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
+            bytes = bytes.get(shown.len().max(1)..).unwrap_or_default();
         }
         self
     }
@@ -72,5 +62,54 @@ impl<'fd> Printer<'fd> {
             }
         }
         self.len = 0;
+    }
+}
+
+/// The character that a text begins with, if it is one in UTF-8, and none that controls a terminal. (The decoder of core is
+/// fast, and long.)
+fn first_char(text: &[u8]) -> Option<&[u8]> {
+    let first = u32::from(*text.first()?);
+    // How many bytes it takes, what is in the first of them, and the least that needs so many and is no control character.
+    let (len, bits, least) = match first {
+        0..0x80 => (1, first, 0x20),
+        0xc0..0xe0 => (2, first & 0x1f, 0xa0),
+        0xe0..0xf0 => (3, first & 0xf, 0x800),
+        0xf0..0xf8 => (4, first & 0x7, 0x1_0000),
+        _ => return None,
+    };
+    let char = text.get(..len)?;
+    let add = |code, byte: &u8| (byte & 0xc0 == 0x80).then_some(code << 6 | u32::from(byte & 0x3f));
+    let code = char.get(1..)?.iter().try_fold(bits, add)?;
+    (code >= least && code != 0x7f && char::from_u32(code).is_some()).then_some(char)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_is_shown_if_it_is_one_and_controls_nothing() {
+        for code in 0..0x11_0000 {
+            let Some(char) = char::from_u32(code) else { continue };
+            let text = format!("{char}x");
+            let shown = first_char(text.as_bytes());
+            assert_eq!(
+                shown,
+                (!char.is_control()).then_some(&text.as_bytes()[..char.len_utf8()]),
+                "{char:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_not() {
+        let surrogates = [b"\xed\xa0\x80", b"\xed\xbf\xbf"];
+        let overlong: [&[u8]; 4] = [b"\xc0\xaf", b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf"];
+        let too_large: [&[u8]; 4] =
+            [b"\xf4\x90\x80\x80", b"\xf7\xbf\xbf\xbf", b"\xf8\x88\x80\x80\x80", b"\xff"];
+        let cut: [&[u8]; 6] = [b"", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xc3x", b"\x80"];
+        for text in surrogates.iter().map(|text| &text[..]).chain(overlong).chain(too_large).chain(cut) {
+            assert_eq!(first_char(text), None, "{text:x?}");
+        }
     }
 }

@@ -399,15 +399,15 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
         rootfs::shield(is_left_out(spec, "private"))?;
     }
     begin(STACK);
-    let stack = Stack::map(STACK_SIZE).map_err(|errno| step::failed(c"", errno))?;
+    let mut stack = Stack::map(STACK_SIZE).map_err(|errno| step::failed(c"", errno))?;
     begin(SIGNALS);
     let inbox = if spec.bare { None } else { Some(Inbox::open()?) };
     begin(LINK);
     let has_terminal = terminal::is_wanted(spec);
     let link = if has_terminal || spec.init { Some(open_link()?) } else { None };
     begin(CLONE);
-    let (near, far) = link.map_or((None, None), |(near, far)| (Some(near), Some(far)));
-    let child = start(spec, stack, || {
+    let (near, far) = link.map_or((None, None), |(near, far)| (Some(near.leak()), Some(far)));
+    let child = start(spec, &mut stack, || {
         explain::child_runs(true);
         // Not dropped: close_range closes the descriptors with everything else, and what it leaves ends with the process.
         let mut scene = ManuallyDrop::new(Scene {
@@ -425,12 +425,15 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
         });
         setup = enter(&mut scene);
         setup.map_or_else(Reported::status, |()| 0)
-    })?;
-    files.forget(); // The command has them: the supervisor stays small.
+    });
+    // The command has them: the supervisor stays small.
+    stack.unmap();
+    files.forget();
     begin(WAIT);
     drop(far); // Nothing more comes through the link once the child has closed its end too.
-    let master = receive(near.as_ref(), has_terminal)?;
-    let is_up = !spec.init || receive(near.as_ref(), true)?.is_some();
+    let child = child?;
+    let master = receive(near, has_terminal)?;
+    let is_up = !spec.init || receive(near, true)?.is_some();
     if spec.is_volatile() {
         state.unmark();
     }
@@ -458,21 +461,21 @@ fn open_link() -> Result<(OwnedFd, OwnedFd), Reported> {
 }
 
 /// What the child sends, if it is expected to; None if it ended before.
-fn receive(near: Option<&OwnedFd>, is_expected: bool) -> Result<Option<Option<OwnedFd>>, Reported> {
+fn receive(near: Option<BorrowedFd>, is_expected: bool) -> Result<Option<Option<OwnedFd>>, Reported> {
     match near.filter(|_| is_expected) {
-        Some(near) => sys::recvmsg(near.borrow()).map_err(|errno| step::failed(c"", errno)),
+        Some(near) => sys::recvmsg(near).map_err(|errno| step::failed(c"", errno)),
         None => Ok(None),
     }
 }
 
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.
-fn start(spec: &Spec, mut stack: Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
+fn start(spec: &Spec, stack: &mut Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
     supervise::expect_a_child()?;
     // A PID 1 that does not become another program keeps its memory: then the two cannot share it.
     let started = if spec.init {
-        sys::fork(namespaces(spec), &mut stack, child)
+        sys::fork(namespaces(spec), stack, child)
     } else {
-        sys::clone(namespaces(spec), &mut stack, child)
+        sys::clone(namespaces(spec), stack, child)
     };
     explain::child_runs(false);
     begin(CLONE);

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::explain;
 use crate::step::{self, Reported};
-use crate::sys::{self, Errno, OwnedFd, Pid, Signals};
+use crate::sys::{self, BorrowedFd, Errno, Pid, Signals};
 use crate::terminal::Terminal;
 use crate::text::{Text, decimal};
 
@@ -49,7 +49,7 @@ const HARMLESS: Signals = Signals::of(&[libc::SIGCONT, libc::SIGWINCH, libc::SIG
 
 /// signals, in the parent: the signals that are for the command wait from now on, until somebody reads them.
 pub struct Inbox {
-    descriptor: OwnedFd,
+    descriptor: BorrowedFd<'static>,
     /// What this process was told to ignore by whoever started it, as nohup(1) does.
     pub ignored: Signals,
 }
@@ -60,7 +60,9 @@ impl Inbox {
         let ignored = dispositions(c"/proc/self/status").map_or(Signals::NONE, |own| own.ignored);
         let taken = TAKEN.without(ignored.without(Signals::of(&[libc::SIGCHLD])));
         let descriptor = sys::rt_sigprocmask(taken).and_then(|()| sys::signalfd(taken.without(OWN)));
-        descriptor.map(|descriptor| Self { descriptor, ignored }).map_err(|errno| step::failed(c"", errno))
+        descriptor
+            .map(|descriptor| Self { descriptor: descriptor.leak(), ignored })
+            .map_err(|errno| step::failed(c"", errno))
     }
 }
 
@@ -169,7 +171,7 @@ pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal
         explain::fall_silent(); // Both would write to the same terminal, one of them for each key.
     }
     loop {
-        let signals = sys::ready(Some(inbox.descriptor.borrow()), libc::POLLIN);
+        let signals = sys::ready(Some(inbox.descriptor), libc::POLLIN);
         let nothing = sys::ready(None, 0);
         let [typed, shown] = terminal.as_ref().map_or([nothing; 2], Terminal::wishes);
         let mut ready = [signals, typed, shown];
@@ -180,7 +182,7 @@ pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal
         }
         let [signals, typed, shown] = ready;
         if signals.revents != 0 {
-            let signal = sys::read_signal(inbox.descriptor.borrow()).map_err(failed)?;
+            let signal = sys::read_signal(inbox.descriptor).map_err(failed)?;
             if let Some(status) = handle(signal, charge, terminal).map_err(failed)? {
                 return Ok(status);
             }

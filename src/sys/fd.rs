@@ -2,6 +2,7 @@
 
 use core::ffi::c_int;
 use core::marker::PhantomData;
+use core::mem;
 
 use super::Errno;
 use super::call::{Returned, call};
@@ -38,6 +39,13 @@ impl OwnedFd {
     /// Takes a descriptor that the kernel has just opened, and that nobody else has.
     pub(super) const fn new(fd: c_int) -> Self {
         Self(fd)
+    }
+
+    /// Leaves the descriptor open until the process ends.
+    pub const fn leak(self) -> BorrowedFd<'static> {
+        let fd = self.0;
+        mem::forget(self);
+        BorrowedFd { fd, owner: PhantomData }
     }
 
     /// Whether it has the place of stdin, stdout or stderr, because the caller closed that.

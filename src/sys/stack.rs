@@ -8,7 +8,7 @@ use super::call::call;
 /// The size of the guard in bytes: a whole number of pages everywhere, since some aarch64 machines have pages of 64 KiB.
 const GUARD: usize = 64 * 1024;
 
-/// Memory for a thread of control: mapped here, unmapped when dropped.
+/// Memory for a thread of control.
 ///
 /// ```text
 ///   base               base + GUARD                     top (16-byte aligned: it is the end of a page)
@@ -49,6 +49,16 @@ impl Stack {
         Ok(stack)
     }
 
+    /// `munmap(base, len)`: gives it back, which otherwise the end of the process does.
+    ///
+    /// <https://man7.org/linux/man-pages/man2/munmap.2.html>
+    pub fn unmap(self) {
+        // SAFETY: the mapping is this value's own, and whoever ran on it borrowed the value.
+        let unmapped: Result<(), Errno> = unsafe { call!(munmap("%x|%d"), self.base, self.len) };
+        // munmap of a whole mapping cannot fail; and if it did, the memory would go with the process.
+        let _ = unmapped;
+    }
+
     /// The end of the stack, where it begins to grow down: what clone(2) wants to be given.
     pub(super) fn top(&mut self) -> *mut c_void {
         core::ptr::with_exposed_provenance_mut(self.base + self.len)
@@ -76,13 +86,4 @@ pub fn give_back_code() {
         unsafe { call!(madvise("%x|%d|MADV_DONTNEED"), from, len, libc::MADV_DONTNEED) };
     // If it could not, the memory is kept, and that is all.
     let _ = given;
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and whoever ran on it borrowed the value.
-        let unmapped: Result<(), Errno> = unsafe { call!(munmap("%x|%d"), self.base, self.len) };
-        // munmap of a whole mapping cannot fail; and if it did, the memory would go with the process.
-        let _ = unmapped;
-    }
 }
