@@ -398,6 +398,7 @@ fn parse_operands(spec: &mut Spec<'static>, operands: Words) -> Result<(), Repor
     spec.id = name(id.ok_or_else(|| missing(c"ID"))?, b"an ID")?;
     spec.image = name(image.ok_or_else(|| missing(c"IMAGE"))?, b"an IMAGE")?;
     spec.command = Command::new(command).ok_or_else(|| missing(c"CMD"))?;
+    spec.init &= !spec.bare;
     match spec.hostname {
         Some(hostname) if spec.bare => {
             Err(usage(hostname, &[b"--bare has no host name of its own: leave out one of the two options"]))

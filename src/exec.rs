@@ -35,7 +35,7 @@ pub fn exec(scene: &mut Scene) -> Result<(), Reported> {
     let (Some(argv), Some(env)) = (command.argv(), environment.vector()) else {
         return Err(failed(Errno::EINVAL));
     };
-    sys::close_range(3, u32::MAX).map_err(failed)?;
+    sys::close_on_exec().map_err(failed)?;
     let directories = environment.path();
     let errno = search(command, directories, argv, env);
     Err(explain(command, directories, errno))

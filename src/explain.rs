@@ -26,11 +26,10 @@ pub enum Explain {
 
 static OBSERVER: Observer = Observer { before, after };
 
-static STYLE: AtomicU8 = AtomicU8::new(OFF);
-const OFF: u8 = 0;
-const PLAIN: u8 = 1;
-const TIMED: u8 = 2;
-const COLOURED: u8 = 3;
+static STYLE: AtomicU8 = AtomicU8::new(PLAIN);
+const PLAIN: u8 = 0;
+const TIMED: u8 = 1;
+const COLOURED: u8 = 2;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -52,7 +51,6 @@ pub fn start(explain: Explain, colour_is_wanted: bool) {
 
 /// From now on, tells nothing more.
 pub fn fall_silent() {
-    STYLE.store(OFF, Relaxed);
     sys::observe(None);
 }
 
@@ -66,22 +64,25 @@ fn is_told_first(call: &Call) -> bool {
     split(b"clone execve wait4 ppoll exit_group", b' ').any(|name| name == call.name())
 }
 
-fn before(call: &Call) {
+fn before(call: &Call) -> bool {
     if is_told_first(call) {
         let mut line = Line::new();
         line.begin();
         line.call(call);
-        line.end();
-    } else if STYLE.load(Relaxed) != PLAIN {
+        return line.end();
+    }
+    if STYLE.load(Relaxed) != PLAIN {
         BEGUN.store(sys::clock_gettime(), Relaxed);
     }
+    true
 }
 
-fn after(call: &Call, result: Result<usize, Errno>) {
-    let is_timed = STYLE.load(Relaxed) != PLAIN && !is_told_first(call);
+fn after(call: &Call, result: Result<usize, Errno>) -> bool {
+    let is_told = is_told_first(call);
+    let is_timed = !is_told && STYLE.load(Relaxed) != PLAIN;
     let time = if is_timed { sys::clock_gettime().saturating_sub(BEGUN.load(Relaxed)) } else { 0 };
     let mut line = Line::new();
-    if is_told_first(call) {
+    if is_told {
         line.put(b"    ").put(call.name());
     } else {
         line.begin();
@@ -91,7 +92,7 @@ fn after(call: &Call, result: Result<usize, Errno>) {
     if is_timed {
         line.put(b"  ").number((time / 1000) as u32).put(b".").number((time % 1000 / 100) as u32).put(b" us");
     }
-    line.end();
+    line.end()
 }
 
 /// The bit of a mode that says what mknodat(2) is to make.
@@ -192,14 +193,16 @@ impl Line {
 
     /// Without their first three letters, and `~[…]` for all but those, as strace(1) has them.
     fn signals(&mut self, set: Signals) -> &mut Self {
-        let are_most = set.0.count_ones() > 32;
+        let are_most = set.has(64);
         let set = if are_most { Signals::ALL.without(set) } else { set };
         self.put(if are_most { b"~[" } else { &b"["[..] });
         let mut separator = &b""[..];
-        for signal in (1..=64).filter(|signal| set.has(*signal)) {
-            let name = name_of(b'S', signal as u32).unwrap_or(b"SIG?");
-            self.put(separator).put(name.get(3..).unwrap_or_default());
-            separator = b" ";
+        for signal in 1..65 {
+            if set.has(signal) {
+                let name = name_of(b'S', signal as u32).unwrap_or(b"SIG?");
+                self.put(separator).put(name.get(3..).unwrap_or_default());
+                separator = b" ";
+            }
         }
         self.put(b"]")
     }
@@ -289,10 +292,10 @@ impl Line {
         };
     }
 
-    fn end(&mut self) {
+    /// Says whether it arrived. A narration that nobody reads is no reason to stop, but one to fall silent.
+    fn end(&mut self) -> bool {
         self.put(b"\n");
-        // A narration that cannot be written is no reason to stop.
-        let _ = self.printer.finish();
+        self.printer.finish().is_ok()
     }
 }
 
@@ -324,5 +327,6 @@ fn names(letter: u8) -> impl Iterator<Item = (u32, &'static [u8])> {
         b'U' => names!(MNT_DETACH),
         _ => (&[], ""),
     };
-    numbers.iter().copied().zip(split(names.as_bytes(), b' '))
+    let mut names = split(names.as_bytes(), b' ');
+    numbers.iter().map_while(move |number| Some((*number, names.next()?)))
 }

@@ -3,29 +3,31 @@
 //! PID 1 has duties that most commands do not know of: whoever loses its parent becomes its child, and stays a zombie until
 //! it waits for it.
 
-use crate::run::{self, STACK_SIZE, Scene};
+use crate::cli::Words;
+use crate::explain;
+use crate::run::{self, Scene};
 use crate::step::{self, Reported};
 use crate::supervise::TAKEN;
-use crate::sys::{self, Errno, Pid, Stack};
+use crate::sys::{self, Errno, Pid};
 
 /// init, in PID 1: starts the process that will become the command, and looks after it. Only that process returns.
+///
+/// PID 1 keeps its memory and its descriptors, and whoever is root in the container can look at them. So it erases the caller's
+/// environment and closes all, and until that is done there is nobody to look: PID 2, which has copies, waits for it.
 pub fn init(scene: &mut Scene) -> Result<(), Reported> {
-    let failed = |errno| step::failed(c"", errno);
-    let mut stack = Stack::map(STACK_SIZE).map_err(failed)?;
-    let mut setup = Ok(());
-    let started = sys::clone(0, &mut stack, || {
-        setup = run::finish(scene);
-        setup.map_or_else(Reported::status, |()| 0)
-    });
-    let command = started.map_err(failed)?;
-    setup?;
-    if let Some(link) = scene.link {
-        // The supervisor has ended if it cannot be told; so does all of this, then.
-        sys::sendmsg(link, None).map_err(failed)?;
-    }
-    sys::erase(scene.spec.env);
-    // Neither the caller's files nor the supervisor's are for anybody in here.
-    sys::close_range(0, u32::MAX).map_err(failed)?;
+    divide(scene.spec.env).map_err(|errno| step::failed(c"", errno))
+}
+
+fn divide(env: Words) -> Result<(), Errno> {
+    let (kept, other) = sys::socketpair()?;
+    let other = other.leak();
+    let Some(command) = sys::fork(0)? else {
+        drop(kept); // So that PID 1 alone has it, and to close it is the message.
+        return sys::read(other, &mut [0]).map(drop);
+    };
+    explain::fall_silent(); // Two would talk at once.
+    sys::erase(env);
+    sys::close_all()?;
     sys::exit_group(keep(command).unwrap_or(run::FAILED))
 }
 

@@ -259,7 +259,7 @@ pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "init",
         text: "19-init.md\n\
-               mmap mprotect clone sendmsg close_range signalfd4 read kill wait4\n\
+               socketpair clone close close_range signalfd4 read kill wait4\n\
                PID 1 gets the orphans of all, and most commands do not know: here it is this program.",
         when: |spec| spec.init,
         outside: None,
@@ -340,7 +340,7 @@ pub struct Scene<'a> {
     /// Whether the command gets a terminal of its own, and what it sees of it.
     pub has_terminal: bool,
     /// See has_terminal: its end of the terminal.
-    pub slave: Option<OwnedFd>,
+    pub slave: Option<BorrowedFd<'a>>,
     /// The signals that the caller had ignored.
     pub ignored: Signals,
     /// The files of `--env-file`.
@@ -393,7 +393,6 @@ fn announce(spec: &Spec) {
 }
 
 fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported> {
-    let mut setup = Ok(());
     if HIDING.iter().any(|name| is_left_out(spec, name)) {
         begin(&SHIELD);
         rootfs::shield(is_left_out(spec, "private"))?;
@@ -407,6 +406,7 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     let link = if has_terminal || spec.init { Some(open_link()?) } else { None };
     begin(CLONE);
     let (near, far) = link.map_or((None, None), |(near, far)| (Some(near.leak()), Some(far)));
+    let mut has_failed = false;
     let child = start(spec, &mut stack, || {
         explain::child_runs(true);
         // Not dropped: close_range closes the descriptors with everything else, and what it leaves ends with the process.
@@ -423,8 +423,10 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
             volumes: Default::default(),
             has_names: false,
         });
-        setup = enter(&mut scene);
-        setup.map_or_else(Reported::status, |()| 0)
+        let Err(reported) = enter(&mut scene) else { return 0 };
+        has_failed = true; // The supervisor sees it if the memory is shared, and is told if it is not.
+        let _ = scene.link.map(|link| sys::write(link, b"!"));
+        reported.status()
     });
     // The command has them: the supervisor stays small.
     stack.unmap();
@@ -432,8 +434,16 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     begin(WAIT);
     drop(far); // Nothing more comes through the link once the child has closed its end too.
     let child = child?;
-    let master = receive(near, has_terminal)?;
-    let is_up = !spec.init || receive(near, true)?.is_some();
+    let mut master = None;
+    if let Some(near) = near {
+        let failed = |errno| step::failed(c"", errno);
+        if has_terminal {
+            master = sys::recvmsg(near).map_err(failed)?;
+            has_failed |= master.is_none();
+        }
+        // The end comes when the child has become the command, or has ended.
+        has_failed |= sys::read(near, &mut [0]).map_err(failed)? > 0;
+    }
     if spec.is_volatile() {
         state.unmark();
     }
@@ -442,12 +452,10 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
         Some(inbox) => {
             let is_deaf = !spec.init && !spec.host_pids;
             let charge = &mut Charge { pid: child, is_deaf, killed_by: None };
-            supervise::attend(&inbox, charge, &mut master.flatten().map(Terminal::new))?
+            supervise::attend(&inbox, charge, &mut master.map(Terminal::new))?
         }
     };
-    // The child wrote this, if it could not become the command: until then, the memory was shared.
-    setup?;
-    if is_up { Ok(status) } else { Err(Reported::from_status(status)) }
+    if has_failed { Err(Reported::from_status(status)) } else { Ok(status) }
 }
 
 /// Whether the child has something to send.
@@ -460,20 +468,12 @@ fn open_link() -> Result<(OwnedFd, OwnedFd), Reported> {
     sys::socketpair().map_err(|errno| step::failed(c"", errno))
 }
 
-/// What the child sends, if it is expected to; None if it ended before.
-fn receive(near: Option<BorrowedFd>, is_expected: bool) -> Result<Option<Option<OwnedFd>>, Reported> {
-    match near.filter(|_| is_expected) {
-        Some(near) => sys::recvmsg(near).map_err(|errno| step::failed(c"", errno)),
-        None => Ok(None),
-    }
-}
-
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.
 fn start(spec: &Spec, stack: &mut Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
     supervise::expect_a_child()?;
     // A PID 1 that does not become another program keeps its memory: then the two cannot share it.
     let started = if spec.init {
-        sys::fork(namespaces(spec), stack, child)
+        sys::fork(namespaces(spec)).map(|pid| pid.unwrap_or_else(|| sys::exit_group(child())))
     } else {
         sys::clone(namespaces(spec), stack, child)
     };
@@ -513,16 +513,11 @@ fn enter(scene: &mut Scene) -> Result<(), Reported> {
     run_parts(scene, &SEQUENCE, |step| step.inside)
 }
 
-/// What comes after `init`, in the process that it has started.
-pub fn finish(scene: &mut Scene) -> Result<(), Reported> {
-    let first = SEQUENCE.iter().position(|step| step.name == "init").map_or(0, |index| index + 1);
-    run_parts(scene, SEQUENCE.get(first..).unwrap_or_default(), |step| step.inside)
-}
-
 /// session: a session of the command's own, and signals as any process has them.
 fn session(scene: &mut Scene) -> Result<(), Reported> {
-    terminal::lead_session(scene)?;
-    supervise::reset_signals(scene.ignored)
+    terminal::lead_session(scene)
+        .and_then(|()| supervise::reset_signals(scene.ignored))
+        .map_err(|errno| step::failed(c"", errno))
 }
 
 fn run_parts(

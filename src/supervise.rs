@@ -40,9 +40,6 @@ pub fn die_with_the_supervisor() -> Result<(), Reported> {
 pub const TAKEN: Signals =
     Signals::ALL.without(Signals::of(&[libc::SIGKILL, libc::SIGSTOP, libc::SIGTTIN, libc::SIGTTOU]));
 
-/// The one that is nobody else's: the kernel sends it to whoever writes into a pipe that has no reader any more.
-const OWN: Signals = Signals::of(&[libc::SIGPIPE]);
-
 /// Those of them that stop a process by default, and those that do nothing to it.
 const STOPPING: Signals = Signals::of(&[libc::SIGTSTP]);
 const HARMLESS: Signals = Signals::of(&[libc::SIGCONT, libc::SIGWINCH, libc::SIGURG]);
@@ -59,7 +56,7 @@ impl Inbox {
     pub fn open() -> Result<Self, Reported> {
         let ignored = dispositions(c"/proc/self/status").map_or(Signals::NONE, |own| own.ignored);
         let taken = TAKEN.without(ignored.without(Signals::of(&[libc::SIGCHLD])));
-        let descriptor = sys::rt_sigprocmask(taken).and_then(|()| sys::signalfd(taken.without(OWN)));
+        let descriptor = sys::rt_sigprocmask(taken).and_then(|()| sys::signalfd(taken));
         descriptor
             .map(|descriptor| Self { descriptor: descriptor.leak(), ignored })
             .map_err(|errno| step::failed(c"", errno))
@@ -93,12 +90,11 @@ fn parse_dispositions(status: &[u8]) -> Option<Dispositions> {
 }
 
 /// session, in the command's process: signals act on it as they do on any process, whatever this program or its caller had.
-pub fn reset_signals(ignored: Signals) -> Result<(), Reported> {
-    let failed = |errno| step::failed(c"", errno);
+pub fn reset_signals(ignored: Signals) -> Result<(), Errno> {
     for signal in (1..=64).filter(|signal| ignored.has(*signal) && *signal != libc::SIGCHLD) {
-        sys::rt_sigaction_default(signal).map_err(failed)?;
+        sys::rt_sigaction_default(signal)?;
     }
-    sys::rt_sigprocmask(Signals::NONE).map_err(failed)
+    sys::rt_sigprocmask(Signals::NONE)
 }
 
 /// The command, as its supervisor sees it.

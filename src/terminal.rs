@@ -1,7 +1,7 @@
 //! A terminal of the container's own: a pseudoterminal. The command has its slave, the supervisor its master, and carries
 //! what is typed and what is shown between it and the terminal outside.
 
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int, c_uint};
 
 use crate::run::Scene;
 use crate::spec::Spec;
@@ -15,6 +15,9 @@ pub fn is_wanted(spec: &Spec) -> bool {
     let is_interactive = || sys::tcgets(STDIN).is_ok() && sys::tcgets(STDOUT).is_ok();
     !spec.bare && spec.terminal.unwrap_or_else(is_interactive)
 }
+
+/// The way to all terminals of an instance.
+const PTMX: &CStr = c"/dev/pts/ptmx";
 
 /// terminal, in the child: terminals of the container's own, and one of them for the command, whose master the supervisor
 /// gets. The command is to have no way to the caller's terminal: where that stays its stdin, stdout or stderr, it can at least
@@ -30,8 +33,8 @@ pub fn terminal(scene: &mut Scene) -> Result<(), Reported> {
 
 /// An instance of devpts that no other container has, at /dev/pts.
 fn mount_terminals() -> Result<(), Reported> {
-    const WITH_GROUP: &core::ffi::CStr = c"newinstance,ptmxmode=0666,mode=0620,gid=5";
-    const WITHOUT: &core::ffi::CStr = c"newinstance,ptmxmode=0666,mode=0620";
+    const WITH_GROUP: &CStr = c"newinstance,ptmxmode=0666,mode=0620,gid=5";
+    const WITHOUT: &CStr = c"newinstance,ptmxmode=0666,mode=0620";
     let at = c"/dev/pts";
     let mount = |data| sys::mount(c"devpts", at, c"devpts", libc::MS_NOSUID | libc::MS_NOEXEC, data);
     // Where `dev` is left out, the image's own may be there.
@@ -45,74 +48,69 @@ fn mount_terminals() -> Result<(), Reported> {
     unless_there(sys::symlink(c"pts/ptmx", c"/dev/ptmx")).map_err(|errno| step::failed(c"/dev/ptmx", errno))
 }
 
-/// Opens the first terminal of the instance, prepares it as the one outside is, and sends its master to the supervisor.
+/// Opens the first terminal of the instance for the command, which gets /dev/console too: the same terminal.
 fn open(scene: &mut Scene, link: BorrowedFd) -> Result<(), Reported> {
-    let (ptmx, console) = (c"/dev/pts/ptmx", c"/dev/console");
-    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
-    let failed = |errno| step::failed(ptmx, errno);
-    let master = sys::openat(ptmx, flags, 0).map_err(failed)?;
-    sys::tiocsptlck_unlock(master.borrow()).map_err(failed)?;
-    let slave = sys::tiocgptpeer(master.borrow()).map_err(failed)?;
+    let console = c"/dev/console";
+    scene.slave = Some(open_pair(link).map_err(|errno| step::failed(PTMX, errno))?);
+    sys::mknod_file(console, 0o620)
+        .and_then(|()| sys::mount(c"/dev/pts/0", console, c"", libc::MS_BIND, c""))
+        .map_err(|errno| step::failed(console, errno))
+}
+
+/// Prepares a terminal as the one outside is, sends its master to the supervisor, and returns its slave.
+fn open_pair(link: BorrowedFd) -> Result<BorrowedFd<'static>, Errno> {
+    // Nothing of this is closed, since execve(2) closes all descriptors.
+    let master = sys::openat(PTMX, libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK, 0)?.leak();
+    sys::tiocsptlck_unlock(master)?;
+    let slave = sys::tiocgptpeer(master)?.leak();
     // What stdin is not, stdout may be; without either, the kernel's own modes and no size will do.
     let outer = [STDIN, STDOUT].into_iter().find_map(|fd| Some((fd, sys::tcgets(fd).ok()?)));
     if let Some((fd, modes)) = outer {
-        sys::tcsets(slave.borrow(), &modes).map_err(failed)?;
-        let size = sys::tiocgwinsz(fd).map_err(failed)?;
-        sys::tiocswinsz(master.borrow(), &size).map_err(failed)?;
+        sys::tcsets(slave, &modes)?;
+        sys::tiocswinsz(master, &sys::tiocgwinsz(fd)?)?;
     }
-    sys::mknod_file(console, 0o620)
-        .and_then(|()| sys::mount(c"/dev/pts/0", console, c"", libc::MS_BIND, c""))
-        .map_err(|errno| step::failed(console, errno))?;
-    sys::sendmsg(link, Some(master.borrow())).map_err(failed)?;
-    scene.slave = Some(slave);
-    Ok(())
+    sys::sendmsg(link, master)?;
+    Ok(slave)
 }
 
 /// Lets TIOCSTI and TIOCLINUX fail with EPERM: what they type into a terminal, the shell outside would take for its user's.
 fn forbid_typing() -> Result<(), Reported> {
-    // Whatever the architecture, its 32-bit sibling has ioctl as 54; x32 is x86_64's other one. args[1] is the request.
-    const IOCTLS: [u32; 3] = [libc::SYS_ioctl as u32, 54, 0x4000_0202];
-    const REQUESTS: [u32; 2] = [libc::TIOCSTI as u32, libc::TIOCLINUX as u32];
-    let (load, equals, answer) = (
-        (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16,
-        (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
-        (libc::BPF_RET | libc::BPF_K) as u16,
-    );
-    let [native, compat, x32] = IOCTLS;
-    let [type_in, linux] = REQUESTS;
-    let filter = [
-        Instruction { code: load, jt: 0, jf: 0, k: 0 }, // the number of the call
-        Instruction { code: equals, jt: 2, jf: 0, k: native },
-        Instruction { code: equals, jt: 1, jf: 0, k: compat },
-        Instruction { code: equals, jt: 0, jf: 3, k: x32 },
-        Instruction { code: load, jt: 0, jf: 0, k: LOW_HALF_OF_REQUEST },
-        Instruction { code: equals, jt: 2, jf: 0, k: type_in },
-        Instruction { code: equals, jt: 1, jf: 0, k: linux },
-        Instruction { code: answer, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW },
-        Instruction { code: answer, jt: 0, jf: 0, k: libc::SECCOMP_RET_ERRNO | libc::EPERM as u32 },
-    ];
-    sys::seccomp(&filter).map_err(|errno| step::failed(c"", errno))
+    sys::seccomp(&NO_TYPING).map_err(|errno| step::failed(c"", errno))
 }
 
-/// Where struct seccomp_data has the lower half of args[1], in bytes.
-const LOW_HALF_OF_REQUEST: u32 = if cfg!(target_endian = "little") { 24 } else { 28 };
+static NO_TYPING: [Instruction; 9] = {
+    const LOAD: c_uint = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    const EQUALS: c_uint = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    const ANSWER: c_uint = libc::BPF_RET | libc::BPF_K;
+    const fn line(code: c_uint, jt: u8, jf: u8, k: c_uint) -> Instruction {
+        Instruction { code: code as u16, jt, jf, k }
+    }
+    // Where struct seccomp_data has the lower half of args[1], the request, in bytes.
+    let request = if cfg!(target_endian = "little") { 24 } else { 28 };
+    [
+        line(LOAD, 0, 0, 0), // the number of the call
+        line(EQUALS, 2, 0, libc::SYS_ioctl as c_uint),
+        line(EQUALS, 1, 0, 54), // whatever the architecture, in its 32-bit sibling,
+        line(EQUALS, 0, 3, 0x4000_0202), // and in x32, x86_64's other one
+        line(LOAD, 0, 0, request),
+        line(EQUALS, 2, 0, libc::TIOCSTI as c_uint),
+        line(EQUALS, 1, 0, libc::TIOCLINUX as c_uint),
+        line(ANSWER, 0, 0, libc::SECCOMP_RET_ALLOW),
+        line(ANSWER, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as c_uint),
+    ]
+};
 
 /// session, in the command's process: it leads a session of its own, so that no signal comes from the terminal outside, and
 /// its own terminal controls that session.
-pub fn lead_session(scene: &mut Scene) -> Result<(), Reported> {
-    let failed = |errno| step::failed(c"", errno);
-    sys::setsid().map_err(failed)?;
-    let Some(slave) = &scene.slave else { return Ok(()) };
-    sys::tiocsctty(slave.borrow()).map_err(failed)?;
-    let takes_its_place = |fd: &BorrowedFd| scene.spec.terminal == Some(true) || sys::tcgets(*fd).is_ok();
-    for &fd in &[STDIN, STDOUT] {
-        sys::dup3(slave.borrow(), fd).map_err(failed)?;
-    }
+pub fn lead_session(scene: &Scene) -> Result<(), Errno> {
+    sys::setsid()?;
+    let Some(slave) = scene.slave else { return Ok(()) };
+    sys::tiocsctty(slave)?;
+    sys::dup3(slave, STDIN)?;
+    sys::dup3(slave, STDOUT)?;
     // A stderr that leads to a file stays what it is.
-    match Some(STDERR).filter(takes_its_place) {
-        Some(fd) => sys::dup3(slave.borrow(), fd).map_err(failed),
-        None => Ok(()),
-    }
+    let takes_its_place = scene.spec.terminal == Some(true) || sys::tcgets(STDERR).is_ok();
+    if takes_its_place { sys::dup3(slave, STDERR) } else { Ok(()) }
 }
 
 /// The supervisor's end: the master, and the terminal outside, whose modes are put back when this is dropped.

@@ -177,7 +177,9 @@ impl Call {
     /// Its arguments, one after the other.
     pub fn arguments(&self) -> impl Iterator<Item = Argument<'_>> {
         let strings = |register| Strings { next: ptr::with_exposed_provenance(register), call: PhantomData };
-        self.words().skip(1).zip(self.registers).map(move |(kind, register)| match kind {
+        let mut words = self.words();
+        words.next();
+        let argument = move |kind: &'static [u8], register: usize| match kind {
             // SAFETY: whoever makes the call vouches for the template, and waits while an observer has the call.
             b"%s" => Argument::Text(unsafe { CStr::from_ptr(ptr::with_exposed_provenance(register)) }),
             b"%v" => Argument::Vector(strings(register)),
@@ -188,7 +190,8 @@ impl Call {
                 Argument::Signals(Signals(set))
             }
             _ => Argument::Register(kind, register),
-        })
+        };
+        self.registers.iter().map_while(move |register| words.next().map(|kind| argument(kind, *register)))
     }
 }
 
@@ -207,12 +210,13 @@ impl<'call> Iterator for Strings<'call> {
     }
 }
 
-/// Somebody who is told of every system call, before and after. Calls that it makes itself are not told.
+/// Somebody who is told of every system call, before and after, and says whether to go on with it. Calls that it makes itself
+/// are not told.
 pub struct Observer {
     /// Gets the call.
-    pub before: fn(&Call),
+    pub before: fn(&Call) -> bool,
     /// Gets the result as well. A call that does not return is told before only.
-    pub after: fn(&Call, Result<usize, Errno>),
+    pub after: fn(&Call, Result<usize, Errno>) -> bool,
 }
 
 /// The observer, or null. A call costs two loads and two branches more for it.
@@ -234,12 +238,13 @@ pub(super) fn after(call: &Call, result: Result<usize, Errno>) {
 }
 
 /// Tells the observer, if there is one, and does not tell it of what it does meanwhile.
-fn watch(tell: impl FnOnce(&Observer)) {
+fn watch(tell: impl FnOnce(&Observer) -> bool) {
     let observer = OBSERVER.load(Ordering::Relaxed);
     // SAFETY: what is stored is null, or a shared reference that lives for ever.
     if let Some(told) = unsafe { observer.as_ref() } {
         OBSERVER.store(ptr::null_mut(), Ordering::Relaxed);
-        tell(told);
-        OBSERVER.store(observer, Ordering::Relaxed);
+        if tell(told) {
+            OBSERVER.store(observer, Ordering::Relaxed);
+        }
     }
 }

@@ -216,14 +216,22 @@ pub fn write(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
     unsafe { call!(write("%d|{...}|%d"), fd.raw(), bytes.as_ptr(), bytes.len()) }
 }
 
-/// `close_range(first, last, 0)`: closes every descriptor from `first` to `last`, both included.
+/// `close_range(0, UINT_MAX, 0)`: closes every descriptor.
 ///
-/// It is for the moment before execve(2), and never fails but for `first` above `last` (EINVAL). `first` is above 2;
-/// an [`OwnedFd`] that this closes would close its number a second time, so the caller execs or exits next.
+/// An [`OwnedFd`] that this closes would close its number a second time, so the caller drops none any more.
 /// <https://man7.org/linux/man-pages/man2/close_range.2.html>
-pub fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
+pub fn close_all() -> Result<(), Errno> {
     // SAFETY: closing descriptors touches no memory.
-    unsafe { call!(close_range("%d|%d|0"), first, last, 0) }
+    unsafe { call!(close_range("0|%d|0"), 0, c_uint::MAX, 0) }
+}
+
+/// `close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC)`: the next execve(2) that succeeds closes every descriptor but stdin, stdout
+/// and stderr.
+///
+/// <https://man7.org/linux/man-pages/man2/close_range.2.html>
+pub fn close_on_exec() -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { call!(close_range("3|%d|CLOSE_RANGE_CLOEXEC"), 3, c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) }
 }
 
 /// `fcntl(fd, F_DUPFD_CLOEXEC, lowest)`: another descriptor of the same open file, with a number of `lowest` or more.

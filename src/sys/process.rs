@@ -4,6 +4,8 @@ use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicU32;
 
+use syscalls::raw_syscall;
+
 use super::call::{Call, after, before, call, template};
 use super::{Errno, Stack, Vector, arch};
 
@@ -32,12 +34,9 @@ impl Pid {
 /// has its own copy of descriptors, signal dispositions and working directory, since CLONE_FILES, CLONE_SIGHAND and
 /// CLONE_FS are not asked for.
 pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
-    clone_as(flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, stack, child)
-}
-
-fn clone_as<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
+    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let mut child = Some(child);
-    // SAFETY: the argument is what `enter::<F>` takes, and it outlives the child's use of the memory, as both callers explain.
+    // SAFETY: the argument is what `enter::<F>` takes, and it outlives the child's use of the memory, as explained above.
     unsafe { clone_onto(flags, stack, enter::<F>, (&raw mut child).cast()) }
 }
 
@@ -62,13 +61,22 @@ unsafe fn clone_onto(
     result.map(|pid| Pid(pid as c_int))
 }
 
-/// `clone(flags | SIGCHLD, stack top, …)`: as [`clone`], but with a copy of this process's memory, as fork(2) has it; so both
-/// go on at the same time.
+/// `clone(flags | SIGCHLD, NULL)`: starts a process with a copy of this one's memory, as fork(2) has it. Both go on from here: this
+/// one with the ID of the new one, the new one with None.
 ///
-/// It is as safe: the child has a copy of `stack`, and of all that `child` borrows, and nothing that one does to its memory
-/// shows in the other's.
-pub fn fork<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
-    clone_as(flags | libc::SIGCHLD, stack, child)
+/// <https://man7.org/linux/man-pages/man2/clone.2.html>
+pub fn fork(flags: c_int) -> Result<Option<Pid>, Errno> {
+    let flags = (flags | libc::SIGCHLD) as usize;
+    let call = Call { template: template!(clone("%C|NULL")), registers: [flags, 0, 0, 0, 0, 0] };
+    before(&call);
+    // SAFETY: the memory is a copy: nothing that one of the two does to it shows in the other's.
+    let returned = unsafe { raw_syscall!(syscalls::Sysno::clone, flags, 0) };
+    if returned == 0 {
+        return Ok(None); // An observer hears of it once, from the other one.
+    }
+    let result = Errno::check(returned);
+    after(&call, result);
+    result.map(|pid| Some(Pid(pid as c_int)))
 }
 
 /// `unshare(flags)`: new namespaces for this process itself, such as CLONE_NEWNS.

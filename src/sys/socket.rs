@@ -1,21 +1,37 @@
 //! A pair of sockets, and the one thing that a pipe cannot carry: a descriptor.
 
-use core::ffi::{c_int, c_uint};
-use core::mem::MaybeUninit;
+use core::ffi::{c_int, c_uint, c_void};
+use core::mem::offset_of;
+use core::ptr;
 
-use super::call::call;
+use super::call::{Template, call, make_short, template};
 use super::{BorrowedFd, Errno, OwnedFd};
 
 /// A control message that holds one descriptor, as cmsg(3) lays it out.
 #[repr(C)]
 struct Rights {
-    header: libc::cmsghdr,
+    /// Up to the end of the descriptor.
+    len: usize,
+    level: c_int,
+    kind: c_int,
     fd: c_int,
     padding: c_int,
 }
 
-/// The length of it that counts: the header and the descriptor.
-const LEN: usize = size_of::<libc::cmsghdr>() + size_of::<c_int>();
+/// The length of it that counts.
+const LEN: usize = offset_of!(Rights, padding);
+
+/// The kernel's struct msghdr.
+#[repr(C)]
+struct Message {
+    name: *const c_void,
+    name_len: c_int,
+    data: *mut libc::iovec,
+    data_count: usize,
+    control: *mut Rights,
+    control_len: usize,
+    flags: c_int,
+}
 
 /// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)`: two sockets that are connected with each other.
 ///
@@ -32,57 +48,54 @@ pub fn socketpair() -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok((OwnedFd::new(one), OwnedFd::new(other)))
 }
 
-/// `sendmsg(socket, {one byte, SCM_RIGHTS: fd}, MSG_NOSIGNAL)`: gives a copy of a descriptor, if there is one, to whoever has
-/// the other end.
+/// `sendmsg(socket, {one byte, SCM_RIGHTS: fd}, MSG_NOSIGNAL)`: gives a copy of a descriptor to whoever has the other end.
 ///
 /// EPIPE: nobody has.
 /// <https://man7.org/linux/man-pages/man2/sendmsg.2.html>, <https://man7.org/linux/man-pages/man7/unix.7.html>
-pub fn sendmsg(socket: BorrowedFd, fd: Option<BorrowedFd>) -> Result<(), Errno> {
-    let header =
-        libc::cmsghdr { cmsg_len: LEN as _, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS };
-    let mut rights = Rights { header, fd: fd.map_or(-1, BorrowedFd::raw), padding: 0 };
-    let mut byte = 0u8;
-    with_message(&mut byte, fd.is_some().then_some(&mut rights), |message| {
-        // SAFETY: the kernel reads the message, whose addresses are those of values that live meanwhile.
-        unsafe { call!(sendmsg("%d|{...}|MSG_NOSIGNAL"), socket.raw(), message, libc::MSG_NOSIGNAL) }
-    })
+pub fn sendmsg(socket: BorrowedFd, fd: BorrowedFd) -> Result<(), Errno> {
+    let mut rights =
+        Rights { len: LEN, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, fd: fd.raw(), padding: 0 };
+    // SAFETY: that is the call's template; it only reads.
+    unsafe { transfer(template!(sendmsg("%d|{...}|MSG_NOSIGNAL")), socket, &mut rights, libc::MSG_NOSIGNAL) }
 }
 
-/// `recvmsg(socket, {one byte, SCM_RIGHTS}, MSG_CMSG_CLOEXEC)`: waits for what [`sendmsg`] sends, with its descriptor if it has
-/// one; None if the other end was closed before anything came.
+/// `recvmsg(socket, {one byte, SCM_RIGHTS}, MSG_CMSG_CLOEXEC)`: waits for the descriptor that [`sendmsg`] sends; None if something
+/// else came, or the other end was closed before anything did.
 ///
 /// <https://man7.org/linux/man-pages/man2/recvmsg.2.html>
-pub fn recvmsg(socket: BorrowedFd) -> Result<Option<Option<OwnedFd>>, Errno> {
-    let header = libc::cmsghdr { cmsg_len: 0, cmsg_level: 0, cmsg_type: 0 };
-    let mut rights = Rights { header, fd: -1, padding: 0 };
-    let mut byte = 0u8;
-    let received: usize = with_message(&mut byte, Some(&mut rights), |message| {
-        let flags = libc::MSG_CMSG_CLOEXEC;
-        // SAFETY: the kernel writes at most what the message's lengths say, into values that live meanwhile.
-        unsafe { call!(recvmsg("%d|{...}|MSG_CMSG_CLOEXEC"), socket.raw(), message, flags) }
-    })?;
-    #[allow(clippy::unnecessary_cast)] // With musl's definitions it is another type.
-    let has_fd = rights.header.cmsg_type == libc::SCM_RIGHTS && rights.header.cmsg_len as usize == LEN;
-    Ok((received > 0).then(|| has_fd.then(|| OwnedFd::new(rights.fd))))
+pub fn recvmsg(socket: BorrowedFd) -> Result<Option<OwnedFd>, Errno> {
+    let mut rights = Rights { len: 0, level: 0, kind: 0, fd: -1, padding: 0 };
+    let template = template!(recvmsg("%d|{...}|MSG_CMSG_CLOEXEC"));
+    // SAFETY: that is the call's template; it writes a descriptor at most.
+    let () = unsafe { transfer(template, socket, &mut rights, libc::MSG_CMSG_CLOEXEC) }?;
+    Ok((rights.len == LEN).then(|| OwnedFd::new(rights.fd)))
 }
 
-fn with_message<T>(
-    byte: &mut u8,
-    rights: Option<&mut Rights>,
-    use_it: impl FnOnce(*mut libc::msghdr) -> T,
-) -> T {
-    let mut vector = libc::iovec { iov_base: (&raw mut *byte).cast(), iov_len: 1 };
-    let mut message = MaybeUninit::<libc::msghdr>::zeroed();
-    let place = message.as_mut_ptr();
-    // SAFETY: all zeros is a struct msghdr: no name, no data, no control message.
-    let message = unsafe { &mut *place };
-    message.msg_iov = &raw mut vector;
-    message.msg_iovlen = 1;
-    if let Some(rights) = rights {
-        message.msg_control = (&raw mut *rights).cast();
-        message.msg_controllen = size_of::<Rights>() as _;
+/// # Safety
+///
+/// `template` is that of sendmsg(2) or recvmsg(2).
+#[inline(never)]
+unsafe fn transfer(
+    template: *const Template,
+    socket: BorrowedFd,
+    rights: &mut Rights,
+    flags: c_int,
+) -> Result<(), Errno> {
+    let mut byte = 0u8;
+    let mut data = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut message = Message {
+        name: ptr::null(),
+        name_len: 0,
+        data: &raw mut data,
+        data_count: 1,
+        control: rights,
+        control_len: size_of::<Rights>(),
+        flags: 0,
+    };
+    // SAFETY: the kernel reads and writes at most what the lengths say, in values that live meanwhile.
+    unsafe {
+        make_short(template, socket.raw() as usize, (&raw mut message).expose_provenance(), flags as usize)
     }
-    use_it(message)
 }
 
 /// The kernel's poll(2) struct: a descriptor, and whether something can be read from it or written to it.
