@@ -94,12 +94,13 @@ impl<'a> State<'a> {
 
     /// With the lock held: makes the rest, unless an earlier run has made it whole and said so in the lock file.
     fn complete(&mut self, lock: OwnedFd, text: &mut Text) -> Result<bool, Reported> {
+        let lock = self.lock.insert(lock);
         let status = sys::fstat(lock.borrow());
         let status = status.map_err(|errno| step::failed(self.spec.container_path(text, b"/lock"), errno))?;
         if status.nlink == 0 {
+            self.lock = None;
             return Ok(false);
         }
-        let lock = self.lock.insert(lock);
         if status.size == 0 {
             self.has_made_dir = true;
             make_parts(self.spec, text)?;

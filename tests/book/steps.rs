@@ -177,19 +177,23 @@ fn second_run(options: &[&str]) -> Vec<Call> {
 
 #[test]
 fn the_page_about_a_run_lists_the_calls_that_strace_sees_and_no_others() {
-    let [bare, dev, signals, terminal] = &tables()[..] else { panic!("run.md has four tables of calls") };
+    let [bare, names, dev, signals, terminal] = &tables()[..] else {
+        panic!("run.md has five tables of calls")
+    };
     assert_eq!(*bare, second_run(&["--bare"]));
-    // The default sequence is the bare one, with `signals` after stack, the first part of dev before pivot, and the rest, with
-    // the terminals and the session, after proc.
+    // The default sequence is the bare one, with `signals` after stack, names before overlay, the first part of dev before pivot,
+    // and the rest, with the terminals and the session, after proc.
     let at = |call: &str| bare.iter().position(|row| row.1 == call).unwrap();
-    let (clone, pivot, exec) = (at("set_tid_address"), at("chdir"), at("close_range"));
+    let (clone, overlay, exec) = (at("set_tid_address"), at("chdir") - 1, at("close_range"));
     let opened = dev.iter().take_while(|row| row.1 == "open_tree").count();
     let expected = [
         &bare[..clone],
         signals,
-        &bare[clone..pivot],
+        &bare[clone..overlay],
+        names,
+        &bare[overlay..=overlay],
         &dev[..opened],
-        &bare[pivot..exec],
+        &bare[overlay + 1..exec],
         &dev[opened..],
         terminal,
         &bare[exec..],
