@@ -112,7 +112,7 @@ fn is_there(path: &CStr, content: &CStr) -> Result<bool, Errno> {
     Ok(bytes.get(..len) == Some(content.to_bytes()))
 }
 
-/// Saves a close(2): close_range(2) closes all descriptors, and what it leaves ends with the process.
+/// Saves a close(2): execve(2) closes all descriptors, and what it leaves ends with the process.
 fn left_open(opened: Result<OwnedFd, Errno>) -> Result<ManuallyDrop<OwnedFd>, Errno> {
     opened.map(ManuallyDrop::new)
 }

@@ -410,7 +410,7 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     let mut has_failed = false;
     let child = start(spec, &mut stack, || {
         explain::child_runs(true);
-        // Not dropped: close_range closes the descriptors with everything else, and what it leaves ends with the process.
+        // Not dropped: execve closes the descriptors, or the end of the process.
         let mut scene = ManuallyDrop::new(Scene {
             spec,
             state,

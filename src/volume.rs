@@ -187,7 +187,7 @@ const DANGLING: &[u8] = b"a symbolic link on the way leads to nothing in the con
 fn make_place(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Reported> {
     const MAGIC: &[u8] =
         b"a symbolic link on the way leads in circles, or through /proc and out of the container";
-    // What is there is not closed here, since close_range(2) closes all descriptors.
+    // What is there is not closed here, since execve(2) closes all descriptors.
     let made = match sys::openat2_without_magic(text.join(&[dir])).map(mem::forget) {
         Err(Errno::ENOENT) => make(dir, is_directory, text),
         outcome => outcome,
