@@ -31,10 +31,9 @@ pub fn shield(is_shared: bool) -> Result<(), Reported> {
 
 /// shield, after a failure: what the child mounted has leaked into the supervisor's mount namespace, and would keep directories in use.
 pub fn take_off_leaked(spec: &Spec) {
-    // Where it has not leaked, there is nothing to take off.
     let text = &mut Text::new();
     let place = if spec.is_temporary { spec.state_path(text) } else { spec.container_path(text, b"/merged") };
-    let _ = sys::umount2(place, libc::MNT_DETACH);
+    let _ = sys::umount2(place, libc::MNT_DETACH); // Where it has not leaked, there is nothing to take off.
 }
 
 /// shield, in the child: whatever of the host can be seen from here on, can only be looked at.

@@ -120,7 +120,7 @@ impl<'a> State<'a> {
         // Without a mark there is nothing to take away, and one that stays is met by the next run.
         let _ = sys::unlink(self.spec.container_path(text, b"/work/work/incompat/volatile/dirty"));
         let outcome = sys::rmdir(self.spec.container_path(text, b"/work/work/incompat/volatile"));
-        let _ = sys::rmdir(self.spec.container_path(text, b"/work/work/incompat"));
+        let _ = sys::rmdir(self.spec.container_path(text, b"/work/work/incompat")); // Likewise.
         outcome.is_ok()
     }
 

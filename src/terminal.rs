@@ -143,7 +143,7 @@ impl Terminal {
         let master = master.leak();
         let has_keys = sys::tcgets(STDIN).is_ok();
         if is_asked_for && has_keys && !is_in_foreground() {
-            let _ = sys::kill(sys::getpid(), libc::SIGTTOU);
+            let _ = sys::kill(sys::getpid(), libc::SIGTTOU); // If it is ignored, the run goes on without keys.
         }
         // The command's end is open here too, though nobody reads from it: so a command that has closed it can open it again, and
         // poll(2) does not say all the time that it is closed.
@@ -196,7 +196,7 @@ impl Terminal {
     pub fn resize(&self) {
         let size: Option<Size> = [STDIN, STDOUT].into_iter().find_map(|fd| sys::tiocgwinsz(fd).ok());
         if let Some(size) = size {
-            let _ = sys::tiocswinsz(self.master, &size);
+            let _ = sys::tiocswinsz(self.master, &size); // A size is a convenience: the command runs without.
         }
     }
 

@@ -244,7 +244,7 @@ fn remove_empty(path: &CStr) {
     }
     // What cannot be removed was not made by this run, or is in use: it stays.
     if sys::rmdir(path) == Err(Errno::ENOTDIR) && sys::lstat(path).is_ok_and(|file| file.size == 0) {
-        let _ = sys::unlink(path);
+        let _ = sys::unlink(path); // Likewise.
     }
 }
 
