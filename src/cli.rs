@@ -91,9 +91,9 @@ impl Flag {
 
 const VERSION: &[u8] = concat!("container ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 
-const TMPFS: &str = "DIR or DIR:OPTION,OPTION, where DIR begins with / and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev";
+const TMPFS: &str = "DIR or DIR:OPTION,OPTION, where DIR begins with /, does not end in .. and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev";
 
-const VOLUME: &str = "HOST:DIR or HOST:DIR:ro, and DIR begins with / and is not the root";
+const VOLUME: &str = "HOST:DIR or HOST:DIR:ro, and DIR begins with /, does not end in .. and is not the root";
 
 /// What an option does, with its value or "", to the spec.
 type Action = fn(&mut Spec<'static>, &'static CStr) -> Result<(), Reported>;

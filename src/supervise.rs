@@ -113,7 +113,9 @@ impl Charge {
     /// a signal ends it or stops it unless it has something else in mind. So the supervisor does that with the two signals that
     /// PID 1 cannot refuse.
     fn deliver(&mut self, mut signal: c_int, is_delivered: bool) {
-        if self.is_deaf && !HARMLESS.has(signal) && self.has_no_plan(signal) {
+        // A stop from a terminal is lost on any that leads a session of its own: nobody could let it go on.
+        let is_deaf = self.is_deaf || STOPPING.has(signal);
+        if is_deaf && !HARMLESS.has(signal) && self.has_no_plan(signal) {
             if STOPPING.has(signal) {
                 signal = libc::SIGSTOP;
             } else {

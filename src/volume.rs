@@ -37,9 +37,10 @@ impl<'a> Volume<'a> {
     }
 }
 
-/// Whether something can be put there: an absolute path that is not the root by another name.
+/// Whether something can be put there: an absolute path that is not the root by another name, as one that ends in `..` may be.
 fn is_a_place(dir: &[u8]) -> bool {
-    dir.starts_with(b"/") && dir.iter().any(|byte| !matches!(byte, b'/' | b'.'))
+    let components = split(dir, b'/').filter(|component| !component.is_empty() && *component != b".");
+    dir.starts_with(b"/") && components.last().is_some_and(|last| last != b"..")
 }
 
 /// `DIR[:OPTION,…]`: a file system in memory.
@@ -269,6 +270,7 @@ mod tests {
         assert_eq!(volume(c".:/b:rw"), Some((".", "/b", false)));
         assert_eq!(volume(c"a:b:/c:ro"), Some(("a:b", "/c", true)));
         assert_eq!(volume(c"a:/ro"), Some(("a", "/ro", false)));
+        assert_eq!(volume(c"a:/b/../.c/."), Some(("a", "/b/../.c/.", false)));
     }
 
     #[test]
@@ -285,6 +287,8 @@ mod tests {
             c"/a:/",
             c"/a://",
             c"/a:/..",
+            c"/a:/b/..",
+            c"/a:/b/.././",
             c"/a:/b:z",
             c"/a:/b:ro,z",
             c"/a:/b:",

@@ -328,16 +328,18 @@ fn what_is_wrong_with_a_volume_is_said_and_nothing_is_left() {
 /// What is wrong on the command line is said before anything is done.
 #[test]
 fn a_wrong_value_is_refused() {
-    const VOLUME: &str = "EINVAL (Invalid argument)\nhint: it must be HOST:DIR or HOST:DIR:ro, and DIR begins with / and is not the root\n";
-    const TMPFS: &str = "EINVAL (Invalid argument)\nhint: it must be DIR or DIR:OPTION,OPTION, where DIR begins with / and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev\n";
+    const VOLUME: &str = "EINVAL (Invalid argument)\nhint: it must be HOST:DIR or HOST:DIR:ro, and DIR begins with /, does not end in .. and is not the root\n";
+    const TMPFS: &str = "EINVAL (Invalid argument)\nhint: it must be DIR or DIR:OPTION,OPTION, where DIR begins with /, does not end in .. and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev\n";
     const NAME: &str = "EINVAL (Invalid argument)\nhint: a host name is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit\n";
     const BARE: &str = "EINVAL (Invalid argument)\nhint: --bare has no host name of its own: leave out one of the two options\n";
     let host = Host::new("values");
     let long = "a".repeat(65);
-    let rows: [(&[&str], &str, &str); 14] = [
+    let rows: [(&[&str], &str, &str); 16] = [
         (&["-v", "/a"], "/a", VOLUME),
         (&["-v", "/a:b"], "/a:b", VOLUME),
         (&["-v", "/a:/"], "/a:/", VOLUME),
+        (&["-v", "/a:/mnt/.."], "/a:/mnt/..", VOLUME),
+        (&["--tmpfs", "/usr/.."], "/usr/..", TMPFS),
         (&["-v", "/a:/b:z"], "/a:/b:z", VOLUME),
         (&["-v", ""], "''", VOLUME),
         (&["--tmpfs", "a"], "a", TMPFS),

@@ -148,22 +148,25 @@ fn a_command_that_waits_for_a_signal_with_sigwait_gets_it() {
 
 #[test]
 fn a_stopped_command_stops_the_supervisor_and_sigcont_wakes_both() {
-    let host = Host::new("stop");
-    let (mut container, _) = start(&host, &[], "busybox", &["sh", "-c", "echo ready; exec sleep 1000"]);
-    let command = host.processes()[0];
-    for (signal, pid) in [("TSTP", container.pid()), ("STOP", command)] {
-        kill(signal, pid);
+    for options in [&[][..], &["--pid", "host"]] {
+        let host = Host::new("stop");
+        let sleeps = ["sh", "-c", "echo ready; exec sleep 1000"];
+        let (mut container, _) = start(&host, options, "busybox", &sleeps);
+        let command = host.processes()[0];
+        for (signal, pid) in [("TSTP", container.pid()), ("STOP", command)] {
+            kill(signal, pid);
+            wait_until("both are stopped", || state(command) == "T" && state(container.pid()) == "T");
+            kill("CONT", container.pid());
+            wait_until("both go on", || state(command) == "S" && state(container.pid()) == "S");
+        }
+        // Stopped, it keeps a signal until it is woken, as any process does.
+        kill("TSTP", container.pid());
         wait_until("both are stopped", || state(command) == "T" && state(container.pid()) == "T");
+        kill("TERM", container.pid());
+        assert!(container.0.try_wait().unwrap().is_none());
         kill("CONT", container.pid());
-        wait_until("both go on", || state(command) == "S" && state(container.pid()) == "S");
+        assert_eq!(container.status(), Some(143));
     }
-    // Stopped, it keeps a signal until it is woken, as any process does.
-    kill("TSTP", container.pid());
-    wait_until("both are stopped", || state(command) == "T" && state(container.pid()) == "T");
-    kill("TERM", container.pid());
-    assert!(container.0.try_wait().unwrap().is_none());
-    kill("CONT", container.pid());
-    assert_eq!(container.status(), Some(143));
 }
 
 #[test]
