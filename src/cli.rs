@@ -43,7 +43,7 @@ Isolation:
 Learning:
       --explain[=plain]          narrate the system calls; plain: without times
       --skip STEP                leave a step out, for an experiment
-      --steps                    print the steps: system calls, chapter, why
+      --steps                    print the steps: chapter, system calls, why
 Messages:
   -q, --quiet                    neither hints nor notes: errors alone
   -h, --help                     print this help and exit
@@ -314,7 +314,7 @@ impl Given {
     /// Its value is in the same word; or, if it needs one and has none, in the next.
     fn take_value(&mut self, inline: Option<&'static CStr>) -> Result<(), Reported> {
         let Flag(form) = self.flag;
-        let (needs_one, may_have_one) = (has(form, b' '), has(form, b'['));
+        let (needs_one, may_have_one) = (self.flag.takes_a_word(), has(form, b'['));
         self.value = match (inline, self.rest) {
             (Some(value), _) if needs_one || may_have_one && !value.is_empty() => value,
             (None, [Some(next), rest @ ..]) if needs_one => {
@@ -437,7 +437,7 @@ pub fn entry<'a>(env: &'a [Option<Word<'a>>], name: &[u8]) -> Option<Word<'a>> {
     env.iter().flatten().copied().find(is_named)
 }
 
-/// `--steps`: for each step its name, its system calls, its chapter, and why it is there.
+/// `--steps`: for each step its name, its chapter, its system calls, and why it is there.
 fn print_steps() -> Result<u8, Reported> {
     let mut printer = Printer::new(STDOUT);
     put_steps(printer.put(b"parent\n"), &PARENT);

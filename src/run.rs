@@ -40,8 +40,8 @@ use crate::{exec, explain, init, limits, names, rootfs, state, supervise, termin
 pub use crate::step::FAILED;
 
 /// A step of the parent. Each hands a value on to the next, so they are calls in [`run`] and not functions in a table.
-const fn parent(name: &'static str, text: &'static str, when: fn(&Spec) -> bool) -> Step {
-    Step { name, text, when, outside: None, inside: None }
+const fn parent(name: &'static str, text: &'static str) -> Step {
+    Step { name, text, when: ALWAYS, outside: None, inside: None }
 }
 
 /// Whether a run has a step: every run does; or all but those with `--bare`.
@@ -54,63 +54,54 @@ pub static PARENT: [Step; 9] = [
         "parse",
         "02-system-call.md\n\
          What is wrong with the command line is said before anything is done.",
-        ALWAYS,
     ),
     parent(
         "image",
         "01-container.md\n\
          statx\n\
          A missing image is the commonest mistake, and the cheapest to find.",
-        ALWAYS,
     ),
     parent(
         "envfile",
         "14-command.md\n\
          statx openat mmap pread64 close\n\
          Files of the host that say something of the command are read before anything is made.",
-        ALWAYS,
     ),
     parent(
         "state",
         "13-state.md\n\
          statx mkdirat openat fcntl fchmodat write\n\
          What the container writes needs a place that nobody else can touch, or use meanwhile.",
-        ALWAYS,
     ),
     parent(
         "stack",
         "03-stack.md\n\
          mmap mprotect\n\
          The child shares the parent's memory until its execve, so it needs a stack of its own.",
-        ALWAYS,
     ),
     parent(
         "signals",
         "18-signals.md\n\
          openat pread64 close rt_sigprocmask signalfd4\n\
          Signals for the command wait from here on, until the supervisor passes them on.",
-        DEFAULT,
     ),
     parent(
         "link",
         "17-terminal.md\n\
          ioctl socketpair close\n\
          What the child opens inside, the supervisor can get only if the child sends it.",
-        has_link,
     ),
     parent(
         "clone",
         "04-clone.md\n\
          set_tid_address rt_sigaction clone prctl munmap\n\
          New namespaces begin with a new process, which sees its own mounts and its own PIDs.",
-        ALWAYS,
     ),
     parent(
         "wait",
         "11-wait.md\n\
          recvmsg close unlinkat rt_sigaction madvise ioctl ppoll read write kill wait4 exit_group\n\
          Somebody must take the command's exit status, and pass it on.",
-        ALWAYS,
     ),
 ];
 
@@ -309,11 +300,10 @@ pub static SHIELD: Step = parent(
     "05-private.md\n\
          unshare mount mount_setattr\n\
          A step that hides the host is left out: the experiment gets a host of its own, to look at only.",
-    ALWAYS,
 );
 
 /// A step of no sequence, either: what --help and its like print cannot be written.
-pub static WRITE: Step = parent("write", "", ALWAYS);
+pub static WRITE: Step = parent("write", "");
 
 /// All steps that there are.
 pub fn steps() -> impl Iterator<Item = &'static Step> {
@@ -463,11 +453,6 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     if has_failed { Err(Reported::from_status(status)) } else { Ok(status) }
 }
 
-/// Whether the child has something to send.
-fn has_link(spec: &Spec) -> bool {
-    spec.init || terminal::is_wanted(spec)
-}
-
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.
 fn start(spec: &Spec, stack: &mut Stack, child: impl FnOnce() -> u8) -> Result<Pid, Reported> {
     supervise::expect_a_child()?;
@@ -505,12 +490,12 @@ fn namespaces(spec: &Spec) -> c_int {
 /// The child: every step in its order. The last one does not return, unless it fails.
 fn enter(scene: &mut Scene) -> Result<(), Reported> {
     supervise::die_with_the_supervisor()?;
-    run_parts(scene, &SEQUENCE, |step| step.outside)?;
+    run_parts(scene, |step| step.outside)?;
     if ["overlay", "pivot", "detach"].iter().any(|name| is_left_out(scene.spec, name)) {
         begin(&SHIELD);
         rootfs::look_only()?;
     }
-    run_parts(scene, &SEQUENCE, |step| step.inside)
+    run_parts(scene, |step| step.inside)
 }
 
 /// session: a session of the command's own, and signals as any process has them.
@@ -520,13 +505,9 @@ fn session(scene: &mut Scene) -> Result<(), Reported> {
         .map_err(|errno| step::failed(c"", errno))
 }
 
-fn run_parts(
-    scene: &mut Scene,
-    steps: &'static [Step],
-    part: fn(&Step) -> Option<Action>,
-) -> Result<(), Reported> {
-    for step in steps {
-        let is_left_out = !(step.when)(scene.spec) || is_left_out(scene.spec, step.name);
+fn run_parts(scene: &mut Scene, part: fn(&Step) -> Option<Action>) -> Result<(), Reported> {
+    for (index, step) in SEQUENCE.iter().enumerate() {
+        let is_left_out = scene.spec.skipped.has(index) || !(step.when)(scene.spec);
         if let Some(action) = part(step).filter(|_| !is_left_out) {
             begin(step);
             action(scene)?;

@@ -22,7 +22,7 @@ pub struct Step {
     /// Three lines: the chapter of the book that teaches it; the system calls that it makes, in their order, those of a first run
     /// alone included; and one sentence that says why it is there.
     pub text: &'static str,
-    /// Whether a run has it.
+    /// Whether a run has it, if it is the child's. What the parent does depends on more than the spec.
     pub when: fn(&Spec) -> bool,
     /// The child's part while the host's tree is still in sight: paths are the host's.
     pub outside: Option<Action>,

@@ -3,7 +3,7 @@
 mod common;
 
 use common::pty::Pty;
-use common::{Host, wait_until};
+use common::{Host, Supervisor, wait_until};
 
 #[test]
 fn the_command_has_a_terminal_of_its_own() {
@@ -206,6 +206,21 @@ fn ctrl_z_stops_the_container_and_fg_brings_it_back() {
     assert_eq!(pty.end(&mut shell), Some(0));
 }
 
+/// A line reaches cat in the container and comes back, and the end of the file ends it.
+fn cat_gets_the_keys(pty: &mut Pty) {
+    pty.type_in("two\r");
+    pty.expect("two\r\ntwo\r\n");
+    pty.type_in("\x04");
+    pty.expect("outside> ");
+}
+
+/// The shell outside finds its terminal as it was, and ends.
+fn leave(pty: &mut Pty, shell: &mut Supervisor, before: &str) {
+    assert_eq!(pty.modes(), before);
+    pty.type_in("exit\n");
+    pty.end(shell);
+}
+
 #[test]
 fn in_the_background_it_leaves_the_terminal_to_the_shell() {
     let (host, mut pty) = (Host::new("background"), Pty::new());
@@ -219,9 +234,7 @@ fn in_the_background_it_leaves_the_terminal_to_the_shell() {
     pty.type_in("kill -USR1 $!; wait $!; echo $?.\n");
     pty.expect("got it\r");
     pty.expect("3.\r\n");
-    assert_eq!(pty.modes(), before);
-    pty.type_in("exit\n");
-    pty.end(&mut shell);
+    leave(&mut pty, &mut shell, &before);
 }
 
 #[test]
@@ -235,13 +248,8 @@ fn started_in_the_background_it_gets_the_keys_once_it_was_stopped_and_taken_to_t
     wait_until("it is stopped", || states(&host) == "T");
     pty.type_in("fg\n");
     wait_until("it is raw", || pty.is_raw());
-    pty.type_in("two\r");
-    pty.expect("two\r\ntwo\r\n");
-    pty.type_in("\x04");
-    pty.expect("outside> ");
-    assert_eq!(pty.modes(), before);
-    pty.type_in("exit\n");
-    pty.end(&mut shell);
+    cat_gets_the_keys(&mut pty);
+    leave(&mut pty, &mut shell, &before);
 }
 
 #[test]
@@ -257,9 +265,7 @@ fn started_in_the_background_it_gets_the_keys_in_the_foreground_once_anything_ha
     pty.type_in("this\r");
     pty.expect("got this\r");
     pty.expect("3.\r\n");
-    assert_eq!(pty.modes(), before);
-    pty.type_in("exit\n");
-    pty.end(&mut shell);
+    leave(&mut pty, &mut shell, &before);
 }
 
 #[test]
@@ -272,13 +278,8 @@ fn a_terminal_that_is_asked_for_in_the_background_waits_for_the_foreground() {
     assert_eq!(pty.modes(), before);
     pty.type_in("fg\n");
     pty.wait("it is raw", Pty::is_raw);
-    pty.type_in("two\r");
-    pty.expect("two\r\ntwo\r\n");
-    pty.type_in("\x04");
-    pty.expect("outside> ");
-    assert_eq!(pty.modes(), before);
-    pty.type_in("exit\n");
-    pty.end(&mut shell);
+    cat_gets_the_keys(&mut pty);
+    leave(&mut pty, &mut shell, &before);
 }
 
 #[test]
@@ -302,9 +303,7 @@ fn stopped_from_outside_and_continued_in_the_background_it_leaves_the_terminal_a
     pty.type_in("kill -USR1 %1; wait %1; echo $?.\n");
     pty.expect("got it\r");
     pty.expect("3.\r\n");
-    assert_eq!(pty.modes(), before);
-    pty.type_in("exit\n");
-    pty.end(&mut shell);
+    leave(&mut pty, &mut shell, &before);
 }
 
 #[test]
