@@ -83,6 +83,7 @@ fn run(path: &CStr, command: Command, argv: Vector, env: Vector) -> Errno {
 }
 
 /// `/bin/sh PATH ARG...`
+#[inline(never)] // Its 64 KiB are on the stack only while it runs: in the stack of who calls it, each page would be touched for nothing.
 fn run_in_shell(path: &CStr, command: Command, env: Vector) -> Errno {
     const MOST: usize = 8192;
     let mut words = [None; MOST];
@@ -98,6 +99,7 @@ fn run_in_shell(path: &CStr, command: Command, env: Vector) -> Errno {
 }
 
 /// Says why the command did not run, with the status that says whether it was found.
+#[inline(never)] // As run_in_shell.
 fn explain(command: Command, directories: &[u8], errno: Errno) -> Reported {
     const NOT_EXECUTABLE: &[u8] = b"it, or what runs it, is a directory or not executable: see chmod +x";
     const NO_FORMAT: &[u8] =

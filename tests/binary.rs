@@ -110,6 +110,26 @@ fn the_waiting_supervisor_is_at_most_64_kib_resident() {
 }
 
 #[test]
+fn a_start_touches_few_pages() {
+    // The kernel makes each page when it is touched first. A large array in a function that is inlined where it is seldom needed
+    // has every page of it touched at every start.
+    let host = Host::new("touched");
+    host.run(&[], "busybox", &["true"]).assert_stdout("");
+    let touched_by = |words: &str| {
+        let counted = shell(&format!(
+            "CONTAINER_STATE='{}' CONTAINER_IMAGES='{}' {words}; set -- $(cat /proc/$$/stat); echo ${{11}}",
+            host.state.display(),
+            images().display()
+        ));
+        counted.trim().parse::<u32>().unwrap()
+    };
+    let command = touched_by(&format!("'{}/busybox/bin/busybox' true", images().display()));
+    let all = touched_by(&format!("'{}' {} busybox true", common::PROGRAM, host.id));
+    assert!(command > 5 && all > command + 5, "counted: {command} and {all}");
+    assert!(cfg!(debug_assertions) || all - command <= 22, "{all}, of which {command} are the command's own");
+}
+
+#[test]
 fn unsafe_code_is_in_the_core_alone_and_the_program_depends_on_two_crates() {
     let lines = shell("grep -rnwE 'unsafe|unsafe_code' src Cargo.toml | grep -v '^src/sys/' || true");
     let allowed = "src/lib.rs:"; // where the layers are described
