@@ -34,7 +34,7 @@ help: ## list the targets
 	@echo 'make bench takes QUICK=1, to try it within a minute'
 	@echo 'make install takes PREFIX and DESTDIR'
 
-container: Cargo.toml Cargo.lock build.rs .cargo/config.toml $(shell find src -name '*.rs')
+container: Cargo.toml Cargo.lock build.rs link.ld .cargo/config.toml $(shell find src -name '*.rs')
 	@command -v cargo >/dev/null || { echo 'make: Rust is missing: get it from https://rustup.rs, or from your distribution (1.88 or newer)' >&2; exit 1; }
 	cargo build --release --locked
 	@cp target/release/container container.new && mv container.new container

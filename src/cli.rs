@@ -58,24 +58,49 @@ Exit status: the command's; 128+N: ended by signal N; 125: container failed;
 126: the command cannot be run; 127: it was not found.
 ";
 
-/// One option, as the help has it: `--bare`, `--env NAME[=VALUE]`, `--explain[=plain]`.
+/// One option, as the help has it: `  -e, --env NAME[=VALUE]         a variable`.
 #[derive(Clone, Copy)]
-pub struct Flag(&'static [u8]);
+pub struct Flag {
+    /// `-e`, or two blanks.
+    short: [u8; 2],
+    /// `--env NAME[=VALUE]`
+    form: &'static [u8],
+    /// How much of that is the name.
+    name_len: u8,
+}
+
+/// All that there are, in the order of the help. It is the compiler that reads it, so that no run has to.
+static FLAGS: [Flag; ACTIONS.len()] = {
+    let mut flags = [Flag::NONE; ACTIONS.len()];
+    let mut free: &mut [Flag] = &mut flags;
+    let mut rest = HELP;
+    while let [_, after @ ..] = rest {
+        if let [b'\n', _, _, dash, letter, _, _, b'-', b'-', ..] = rest {
+            let form = rest.split_at(7).1.split_at(27).0;
+            let (flag, others) = free.split_first_mut().expect("each line has its action");
+            *flag = Flag::new([*dash, *letter], form.trim_ascii_end());
+            free = others;
+        }
+        rest = after;
+    }
+    assert!(free.is_empty(), "each action has its line");
+    flags
+};
 
 impl Flag {
-    /// All that there are, with their names of one letter, from lines such as `  -e, --env NAME[=VALUE]         a variable`.
-    fn all() -> impl Iterator<Item = ([u8; 2], Self)> {
-        split(HELP, b'\n').filter_map(|line| match line {
-            [_, _, dash, letter, _, _, rest @ ..] if rest.starts_with(b"--") => {
-                Some(([*dash, *letter], Self(rest.get(..27)?.trim_ascii_end())))
-            }
-            _ => None,
-        })
+    const NONE: Self = Self { short: *b"  ", form: b"", name_len: 0 };
+
+    const fn new(short: [u8; 2], form: &'static [u8]) -> Self {
+        let mut rest = form;
+        while let [b'-' | b'a'..=b'z', after @ ..] = rest {
+            rest = after;
+        }
+        Self { short, form, name_len: (form.len() - rest.len()) as u8 }
     }
 
     /// `--env`
     fn name(self) -> &'static [u8] {
-        self.0.split(|byte| matches!(byte, b' ' | b'[')).next().unwrap_or_default()
+        self.form.get(..self.name_len.into()).unwrap_or_default()
     }
 
     /// Whether this is its name.
@@ -85,7 +110,7 @@ impl Flag {
 
     /// Whether a word must follow.
     fn takes_a_word(self) -> bool {
-        has(self.0, b' ')
+        has(self.form, b' ')
     }
 }
 
@@ -260,7 +285,7 @@ struct Given {
 
 impl Given {
     const fn new(words: Words) -> Self {
-        Self { flag: Flag(b""), index: 0, value: c"", word: c"", letters: 0, rest: words }
+        Self { flag: Flag::NONE, index: 0, value: c"", word: c"", letters: 0, rest: words }
     }
 
     /// Reads an option, if there is one more.
@@ -302,18 +327,15 @@ impl Given {
 
     /// Finds the option of that name, which is `-a` or `--name`.
     fn find(&mut self, name: &[u8]) -> Result<(), Reported> {
-        for (index, (short, flag)) in Flag::all().enumerate() {
-            if short == name || flag.name() == name {
-                (self.index, self.flag) = (index, flag);
-                return Ok(());
-            }
-        }
-        Err(unknown(self.word, name))
+        let is_it = |flag: &Flag| flag.short == name || flag.name() == name;
+        self.index = FLAGS.iter().position(is_it).ok_or_else(|| unknown(self.word, name))?;
+        self.flag = FLAGS.get(self.index).copied().unwrap_or(Flag::NONE);
+        Ok(())
     }
 
     /// Its value is in the same word; or, if it needs one and has none, in the next.
     fn take_value(&mut self, inline: Option<&'static CStr>) -> Result<(), Reported> {
-        let Flag(form) = self.flag;
+        let form = self.flag.form;
         let (needs_one, may_have_one) = (self.flag.takes_a_word(), has(form, b'['));
         self.value = match (inline, self.rest) {
             (Some(value), _) if needs_one || may_have_one && !value.is_empty() => value,
@@ -368,7 +390,7 @@ fn nearest(word: &[u8]) -> Option<&'static [u8]> {
         [] => return None,
     };
     for slips in 0..=most {
-        for (_, flag) in Flag::all() {
+        for flag in &FLAGS {
             let other = flag.name().get(2..).unwrap_or_default();
             if name.len() > 1 && (other.starts_with(name) || is_near(name, other, slips)) {
                 return Some(flag.name());
@@ -483,7 +505,6 @@ mod tests {
 
     #[test]
     fn each_option_has_its_own_action() {
-        assert_eq!(Flag::all().count(), ACTIONS.len());
         assert_eq!(spec_of(c"--user", Some(c"1")).user, Some(c"1"));
         assert_eq!(spec_of(c"--workdir", Some(c"/")).workdir, Some(c"/"));
         assert!(spec_of(c"--init", None).init);
