@@ -18,8 +18,8 @@ from peers import BY_NAME, PEERS
 from words import KIB, bytes_text, interval_text, ratio_text, table, three, time_text
 
 RESULTS = Path(__file__).resolve().parent / "results"
-FILES = ["machine", "commands", "start", "memory", "size", "calls", "containers", "mounts", "flight", "steps", "floor",
-         "tried", "by-hand"]
+FILES = ["machine", "commands", "start", "memory", "size", "calls", "containers", "mounts", "flight", "disks", "steps",
+         "floor", "tried", "by-hand"]
 
 
 class NoResult(Exception):
@@ -112,7 +112,7 @@ class Results:
         """The tables and the sentences that go with them."""
         return {"table": self.main_table(), "bars": self.bars_table(), "containers": self.containers_table(),
                 "mounts": self.mounts_table(), "flight": self.flight_table(), "variants": self.variants_table(),
-                "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
+                "disks": self.disks_table(), "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
                 "commands": self.commands_text(), "calls-note": wrapped(self.calls_text()),
                 **Costs(self.files).blocks()}
 
@@ -143,6 +143,11 @@ class Results:
             if not self.why_not("flight", peer):
                 for level in self.levels("flight"):
                     texts[f"flight.{peer}.{level}"] = f"{self.per_second(peer, level):.0f}"
+        for peer in ("bare", "container"):
+            if not self.why_not("disks", peer):
+                for disk in self.levels("disks"):
+                    texts[f"disks.{peer}.{disk}"] = ratio_text(self.on_disk(peer, disk).value)
+        texts["disk"] = self.files["machine"]["disk"]
         texts["minutes"] = str(ceil(self.files["machine"]["seconds"] / 60))
         texts["calls.true"] = str(self.files["calls"]["command"])
         return texts
@@ -241,13 +246,32 @@ class Results:
         return self.sweep_table("flight", "starts per second, so many at once", levels, rate, levels[0], levels[-1],
                                 inverse)
 
+    def disks_table(self):
+        """An ordinary ext4, and what this machine has."""
+        rows = []
+        for peer in self.files["disks"]:
+            if why := self.why_not("disks", peer):
+                rows.append([title(BY_NAME[peer]), f"cannot run: {why}", "", "", ""])
+                continue
+            cells = []
+            for disk in self.levels("disks"):
+                cells += [self.time_at("disks")(peer, disk),
+                          growth_text(self.on_disk(peer, disk)) if peer != "chroot" else "1"]
+            rows.append([title(BY_NAME[peer]), *cells])
+        return table(["", "on an ordinary ext4", "to chroot", "on this machine's own disk", "to chroot"], rows)
+
+    def on_disk(self, peer, disk):
+        """How many times as long as chroot a peer takes on one of the two disks."""
+        return arithmetic.ratio(self.rounds("disks", peer, disk), self.rounds("disks", "chroot", disk))
+
     def machine_text(self):
         """On what, and with which versions."""
         about = self.files["machine"]
         versions = "; ".join(f"{program}: {version}" for program, version in about["versions"].items())
         return (f"Measured on {about['date']} at commit {about['commit']}: {about['cpu']}, {about['cores']} cores, "
-                f"governor {about['governor']}, {about['kernel']}, {about['filesystem']}, "
-                f"cgroups {about['cgroups']}. {versions}.")
+                f"governor {about['governor']}, {about['kernel']}, "
+                "with all files on an ext4 as mkfs.ext4 makes it (in a file, so that it is the same on each machine; "
+                f"the machine's own disk is {about['disk']}), cgroups {about['cgroups']}. {versions}.")
 
     def commands_text(self):
         """How each is called: a list."""

@@ -141,6 +141,35 @@ def among_mounts(bench, peers, tell):
         return sweep(bench, peers, words, bench.mounts, bench.sweep_rounds, bench.sweep_runs, mounts.be, tell)
 
 
+def on_disks(bench, peers, tell):
+    """`true` with the image and the container's files on an ordinary ext4, and on the machine's own disk."""
+    words = {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], "bench-1") for peer in peers}
+    with Disks(bench) as disks:
+        return sweep(bench, peers, words, ["ordinary", "own"], bench.sweep_rounds, bench.sweep_runs, disks.be, tell)
+
+
+class Disks:
+    """The machine's own disk, mounted over what is on the ordinary one, or taken off again."""
+
+    def __init__(self, bench):
+        place = bench.place
+        self.pairs = [(f"{place.own}/alpine", place.image), (f"{place.own}/default", place.state)]
+        self.is_own = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.be("ordinary")
+
+    def be(self, disk):
+        """Comes to one of the two."""
+        if self.is_own != (disk == "own"):
+            self.is_own = not self.is_own
+            for own, place in self.pairs:
+                run(["mount", "-n", "--bind", own, place] if self.is_own else ["umount", "-n", place])
+
+
 class Population:
     """Containers that are alive and sleep."""
 

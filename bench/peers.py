@@ -58,6 +58,7 @@ class Place:
     images: str     # the directory that holds it
     state: str      # of `container`, where it is by default
     disk: str       # of `container`, elsewhere on the same disk
+    own: str        # on the machine's own disk: the Alpine root, and a place like `state`
     memory: str     # of `container`, on a tmpfs
     bundles: str    # of the OCI runtimes
     container: str  # the program

@@ -11,7 +11,7 @@ def show(results):
     """Prints the tables, for a terminal."""
     blocks = results.blocks()
     for name in ("machine", "commands", "table", "runs", "calls-note", "variants", "bars", "containers",
-                 "mounts", "flight", "steps", "floor", "rest", "unwritten"):
+                 "mounts", "flight", "disks", "steps", "floor", "rest", "unwritten"):
         print(blocks[name], end="\n\n")
 
 
