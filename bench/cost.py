@@ -87,15 +87,16 @@ def floor(bench, _):
 
 # What needs no other program than the finished one.
 
-def variant(name, program="{container}", state=None, prepare=""):
+def variant(name, program="{container}", state=None, prepare="", command=None):
     """`container`, made different."""
-    return Peer(name, name, "container", lambda place, command, of: [
-        program.format(container=place.container), of, "alpine", *command], is_ours=True, prepare=prepare,
+    return Peer(name, name, "container", lambda place, asked, of: [
+        program.format(container=place.container), of, "alpine", *(command or asked)], is_ours=True, prepare=prepare,
         environment={"CONTAINER_STATE": state} if state else {})
 
 
 def tried(bench, tell):
-    """{variant: {"1": rounds}}: a larger program; somebody else's unwritten data; with how much of each."""
+    """{variant: {"1": rounds}}: a larger program; a command that need not be looked for; somebody else's unwritten
+    data; with how much of each."""
     original = Path(bench.place.container).read_bytes()
     programs = {"appended": original + bytes(MORE), "loaded": loaded(original, MORE)}
     for name, contents in programs.items():
@@ -104,6 +105,7 @@ def tried(bench, tell):
             Path(bench.place.bundles, name).chmod(0o755)
     sizes = [variant("plain"), *(variant(name, f"{bench.place.bundles}/{name}")
                                  for name, contents in programs.items() if contents)]
+    sizes.append(variant("found", command=["/bin/true"]))
     data = f"{bench.place.bundles}/somebodys"
     clean = f"rm -f {data}"
     # A new file: ext4 begins at once to write one that was cut to nothing and filled again.

@@ -93,7 +93,7 @@ class Costs:
     def tried_figures(self):
         """Of a larger program, and of unwritten data."""
         texts = {}
-        names = ("plain", "appended", "loaded", "clean", "clean-synced", "unwritten", "unwritten-synced")
+        names = ("plain", "appended", "loaded", "found", "clean", "clean-synced", "unwritten", "unwritten-synced")
         for name in names:
             if found := self.rounds("tried", name):
                 texts[f"tried.{name}"] = time_text(arithmetic.pooled_median(found))
@@ -101,6 +101,9 @@ class Costs:
             if self.rounds("tried", name) and self.rounds("tried", "plain"):
                 found = arithmetic.ratio(self.rounds("tried", name), self.rounds("tried", "plain"))
                 texts[f"tried.{name}/plain"] = f"{ratio_text(found.value)} ({interval_text(found)})"
+        if self.rounds("tried", "plain") and self.rounds("tried", "found"):
+            found = arithmetic.difference(self.rounds("tried", "plain"), self.rounds("tried", "found"))
+            texts["tried.search"] = signed_text(found.value)
         if "bytes" in self.files["tried"]:
             texts["tried.bytes"] = f"{self.files['tried']['bytes']['unwritten'] >> 20} MiB"
             texts["tried.more"] = f"{self.files['tried']['bytes']['program'] >> 20} MiB"

@@ -268,10 +268,10 @@ class Results:
         """On what, and with which versions."""
         about = self.files["machine"]
         versions = "; ".join(f"{program}: {version}" for program, version in about["versions"].items())
+        disk = (f"all files on its own disk, since there is no other ({about['why_own']}): " if about["why_own"] else
+                "all files on an ext4 as mkfs.ext4 makes it, in a file; the machine's own disk: ") + about["disk"]
         return (f"Measured on {about['date']} at commit {about['commit']}: {about['cpu']}, {about['cores']} cores, "
-                f"governor {about['governor']}, {about['kernel']}, "
-                "with all files on an ext4 as mkfs.ext4 makes it (in a file, so that it is the same on each machine; "
-                f"the machine's own disk is {about['disk']}), cgroups {about['cgroups']}. {versions}.")
+                f"governor {about['governor']}, {about['kernel']}; {disk}; cgroups {about['cgroups']}. {versions}.")
 
     def commands_text(self):
         """How each is called: a list."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from peers import Missing, cannot_start, last_line, run
 
 SLEEP = ["sleep", "1000"]
+SETTLE = 0.1  # seconds in which the kernel puts away what the last peer has left
 
 
 class Bench:
@@ -68,6 +69,7 @@ def hyperfine(words, environment, runs, prepare=""):
     """The times of so many runs, after one that does not count. Missing if any of the runs fails."""
     output = Path(environment["BENCH_DIRECTORY"], "hyperfine.json")
     output.unlink(missing_ok=True)
+    time.sleep(SETTLE)
     call = ["hyperfine", "--shell=none", "--style=none", "--ignore-failure", "--warmup=1", f"--runs={runs}",
             f"--export-json={output}", *([f"--prepare={prepare}"] if prepare else []), shlex.join(words)]
     done = subprocess.run(call, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)

@@ -59,6 +59,7 @@ class Place:
     state: str      # of `container`, where it is by default
     disk: str       # of `container`, elsewhere on the same disk
     own: str        # on the machine's own disk: the Alpine root, and a place like `state`
+    why_own: str    # why all the others are on that disk too, or ""
     memory: str     # of `container`, on a tmpfs
     bundles: str    # of the OCI runtimes
     container: str  # the program

@@ -133,7 +133,10 @@ def made_up():
         "calls": {"container": [55, 55, 57], "command": 9},
         "commands": {"container": "container ID alpine true"},
         "machine": {"batch": 100, "seconds": 300, "date": "2026-01-01", "commit": "0", "cpu": "one", "cores": 2,
-                    "governor": "none", "kernel": "Linux", "filesystem": "ext4", "cgroups": "v2", "versions": {}},
+                    "governor": "none", "kernel": "Linux", "disk": "xfs", "why_own": "", "cgroups": "v2",
+                    "versions": {}},
+        "disks": {"chroot": {"ordinary": rounds_of(1000), "own": rounds_of(1000)},
+                  "bare": {"ordinary": rounds_of(1200), "own": rounds_of(1500)}, "container": {"failed": "no"}},
     })
 
 
@@ -226,6 +229,19 @@ class Report(unittest.TestCase):
 
     def test_rates_grow_where_times_shrink(self):
         self.assertRegex(made_up().flight_table(), r"\| chroot +\| +50 \| 100 \| 2\.00 ×")
+
+    def test_each_disk_is_compared_with_chroot_on_the_same(self):
+        lines = {line.split("|")[1].strip(): line for line in made_up().disks_table().splitlines()}
+        self.assertRegex(lines["**container --bare**"], r"\| +1\.20 ms \| 1\.20 × .*\| +1\.50 ms \| 1\.50 × ")
+        self.assertIn("cannot run: no", lines["**container**"])
+        self.assertEqual(made_up().single()["disks.bare.own"], "1.50 ×")
+
+    def test_a_machine_without_an_ordinary_disk_says_so(self):
+        self.assertIn("as mkfs.ext4 makes it, in a file; the machine's own disk: xfs;", made_up().machine_text())
+        results = made_up()
+        results.files["machine"]["why_own"] = "mkfs.ext4 is not installed"
+        self.assertIn("its own disk, since there is no other (mkfs.ext4 is not installed): xfs;",
+                      results.machine_text())
 
     def test_pictures_are_small_xml_even_when_peers_are_missing(self):
         from xml.dom.minidom import parseString
