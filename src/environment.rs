@@ -79,19 +79,20 @@ fn read(path: &CStr) -> Result<Memory, Reported> {
     Ok(memory)
 }
 
-/// Puts a NUL in place of each newline, and of the carriage return before it or before the NUL at the end. Some editors begin a
-/// file with a mark that is no part of it, U+FEFF; blanks at the beginning of a line are none either.
+/// Puts a NUL in place of each newline, and of the carriage return at the end. Where a carriage return comes before the newline, it
+/// gets the NUL, and the newline becomes a blank: blanks at the beginning of a line are no part of it. Nor is U+FEFF, a mark with which
+/// some editors begin a file.
 fn end_lines(text: &mut [u8]) {
     if let Some(mark) = text.get_mut(..3).filter(|mark| *mark == b"\xef\xbb\xbf") {
         mark.fill(b' ');
     }
     let mut before = &mut 0;
     for byte in text {
-        if matches!(byte, b'\n' | 0) {
-            *byte = 0;
-            if *before == b'\r' {
-                *before = 0;
-            }
+        match (*before, *byte) {
+            (b'\r', b'\n') => (*before, *byte) = (0, b' '),
+            (b'\r', 0) => *before = 0,
+            (_, b'\n') => *byte = 0,
+            _ => {}
         }
         before = byte;
     }

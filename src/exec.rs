@@ -118,7 +118,9 @@ fn explain(command: Command, directories: &[u8], errno: Errno) -> Reported {
 fn explain_not_found(name: &CStr, directories: &[u8], errno: Errno) -> Reported {
     let (path, interpreter) = (&mut Text::new(), &mut Text::new());
     if !find_place(name, directories, path, &mut |path| sys::stat(path).is_ok()) {
-        return step::failed(name, errno).with_status(NOT_FOUND);
+        let hint: &[&[u8]] =
+            if name.to_bytes().starts_with(b"-") { &[b"options stand before ID"] } else { &[] };
+        return step::failed_with(name, errno, hint).with_status(NOT_FOUND);
     }
     let hint: &[&[u8]] = if find_missing(path.as_cstr(), interpreter) {
         let missing = interpreter.as_cstr().to_bytes();

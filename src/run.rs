@@ -277,7 +277,7 @@ pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "become",
         text: "14-command.md\n\
-               setgroups setgid setuid prctl\n\
+               fchown setgroups setgid setuid prctl\n\
                From here on this is the user, who may do none of the above.",
         when: |spec| spec.user.is_some(),
         outside: None,
@@ -521,7 +521,11 @@ fn run_parts(scene: &mut Scene, part: fn(&Step) -> Option<Action>) -> Result<(),
 fn find_image(spec: &Spec) -> Result<(), Reported> {
     let text = &mut Text::new();
     let path = spec.image_path(text);
-    let hint = [b"make image IMAGE=", spec.image.as_bytes(), b", or set CONTAINER_IMAGES to where it is"];
+    let id = spec.id.as_bytes();
+    let hint = match id {
+        b"run" | b"exec" => [b"there is no command ", id, b" here: container ID IMAGE CMD"],
+        _ => [b"make image IMAGE=", spec.image.as_bytes(), b", or set CONTAINER_IMAGES to where it is"],
+    };
     match sys::stat(path) {
         Ok(status) if status.mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
         Ok(_) => Err(step::failed(path, Errno::ENOTDIR)),

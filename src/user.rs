@@ -181,8 +181,8 @@ fn each_line(path: &CStr, is_enough: Visit) -> Result<(), Reported> {
     })
 }
 
-/// become: is that user from here on. Groups come first, since nobody but root can change them; and the user last, with whom root's
-/// capabilities go.
+/// become: is that user from here on. The terminal and the groups come first, since nobody but root can change them; and the user
+/// last, with whom root's capabilities go.
 ///
 /// The kernel forgets the signal that is to come when the supervisor ends, since it might be for somebody else now: it is
 /// asked for again.
@@ -195,6 +195,11 @@ pub fn become_user(scene: &mut Scene) -> Result<(), Reported> {
         step::failed_with(call, errno, hint)
     };
     let groups = identity.groups.get(..identity.len).unwrap_or_default();
+    // The terminal that root has opened for it, so that it can open that again by its name, as tmux(1) does.
+    scene
+        .slave
+        .map_or(Ok(()), |slave| sys::fchown(slave, identity.uid))
+        .map_err(|errno| failed(c"fchown", errno))?;
     sys::setgroups(groups).map_err(|errno| failed(c"setgroups", errno))?;
     sys::setgid(identity.gid).map_err(|errno| failed(c"setgid", errno))?;
     sys::setuid(identity.uid).map_err(|errno| failed(c"setuid", errno))?;

@@ -15,6 +15,16 @@ const IMAGE_RULE: &str =
 const NO_OPTION: &str = "hint: there is no such option; container --help lists them\n";
 
 #[test]
+fn an_option_that_comes_too_late_is_taken_for_the_command_and_the_hint_says_so() {
+    let host = Host::new("late");
+    host.run(&[], "busybox", &["-w", "/tmp", "true"]).assert(
+        127,
+        "",
+        "container: exec -w: ENOENT (No such file or directory)\nhint: options stand before ID\n",
+    );
+}
+
+#[test]
 fn a_bad_command_line_is_refused_by_name_and_nothing_is_made() {
     let host = Host::new("bad");
     let after = |rule: &str| format!("{}; options stand before ID\n", rule.trim_end());

@@ -199,6 +199,7 @@ fn a_file_that_is_no_list_of_variables_is_refused_before_anything_is_made() {
     let host = Host::new("badfile");
     let path = |name: &str| -> PathBuf { host.dir.join(name) };
     fs::write(path("noname"), "A=1\n# c\n=x\n").unwrap();
+    fs::write(path("carriages"), "A=1\r\n# c\r\n\r\n=x\r\n").unwrap();
     fs::write(path("blank"), "A B=1\n").unwrap();
     fs::write(path("nul"), "A=1\0\n").unwrap();
     fs::create_dir(path("dir")).unwrap();
@@ -210,6 +211,7 @@ fn a_file_that_is_no_list_of_variables_is_refused_before_anything_is_made() {
     let regular = "it is no regular file";
     let rows = [
         ("noname", "EINVAL (Invalid argument)", &*line(3)),
+        ("carriages", "EINVAL (Invalid argument)", &*line(4)),
         ("blank", "EINVAL (Invalid argument)", &*line(1)),
         ("nul", "EINVAL (Invalid argument)", "there is a NUL in it, so it is no text"),
         ("dir", "EISDIR (Is a directory)", regular),

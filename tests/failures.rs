@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Host, Outcome, images, list, outcome};
+use std::mem;
 use std::process::Command;
 
 /// The options that make a run take every step.
@@ -48,7 +49,7 @@ fn run_with_options(
 }
 
 /// Which system call of which step fails, and what is said of it.
-const FAILURES: [(&str, &str, &str); 58] = [
+const FAILURES: [(&str, &str, &str); 59] = [
     ("image", "statx:error=EACCES:when=1", "images/busybox: EACCES (Permission denied)"),
     ("state", "statx:error=EIO:when=2", "STATE: EIO (Input/output error)"),
     ("state", "mkdirat:error=ENOSPC:when=1", "STATE: ENOSPC (No space left on device)"),
@@ -114,7 +115,8 @@ const FAILURES: [(&str, &str, &str); 58] = [
     ("proc", "mount:error=ENOENT:when=3+", "/proc: EEXIST (File exists)"),
     ("dev", "mount:error=ENOMEM:when=4", "/dev: ENOMEM (Cannot allocate memory)"),
     ("dev", "mknodat:error=ENOSPC:when=1", "/dev/null: ENOSPC (No space left on device)"),
-    ("dev", "mknodat:error=ENOSPC:when=6", "/dev/tty: ENOSPC (No space left on device)"),
+    ("dev", "linkat:error=EMLINK:when=1", "/dev/zero: EMLINK (Too many links)"),
+    ("dev", "linkat:error=ENOSPC:when=5", "/dev/tty: ENOSPC (No space left on device)"),
     ("dev", "move_mount:error=EINVAL:when=1", "/dev/null: EINVAL (Invalid argument)"),
     ("dev", "mount_setattr:error=EPERM:when=1", "/dev: EPERM (Operation not permitted)"),
     ("dev", "mount_setattr:error=EINVAL:when=2", "/dev: EINVAL (Invalid argument)"),
@@ -208,7 +210,7 @@ fn each_failure_names_its_step_path_and_errno_and_leaves_nothing_behind() {
 }
 
 /// The same of the steps that options ask for.
-const OPTIONAL: [(&str, &str, &str); 21] = [
+const OPTIONAL: [(&str, &str, &str); 22] = [
     ("envfile", "statx:error=EACCES:when=2", "ENVFILE: EACCES (Permission denied)"),
     ("envfile", "openat:error=EMFILE:when=1", "ENVFILE: EMFILE (Too many open files)"),
     ("envfile", "mmap:error=ENOMEM:when=1", "ENVFILE: ENOMEM (Cannot allocate memory)"),
@@ -226,6 +228,7 @@ const OPTIONAL: [(&str, &str, &str); 21] = [
     ("user", "pread64:error=EISDIR", "/etc/group: EISDIR (Is a directory)"),
     ("limits", "prlimit64:error=EPERM:when=1", "core=0: EPERM (Operation not permitted)"),
     ("limits", "prlimit64:error=EINVAL:when=2", "nofile=64: EINVAL (Invalid argument)"),
+    ("become", "fchown:error=EPERM", "fchown: EPERM (Operation not permitted)"),
     ("become", "setgroups:error=EPERM", "setgroups: EPERM (Operation not permitted)"),
     ("become", "setgid:error=EINVAL", "setgid: EINVAL (Invalid argument)"),
     ("become", "setuid:error=EAGAIN", "setuid: EAGAIN (Resource temporarily unavailable)"),
@@ -240,7 +243,8 @@ fn each_failure_of_a_step_that_was_asked_for_is_said_and_leaves_nothing_either()
         std::fs::write(&file, "A=1\n").unwrap();
         let (is_parents, env_file) = (step == "envfile", format!("--env-file={file}"));
         let all = [&*env_file, "-w", "/new/dir", "-u", "daemon", "--ulimit=nofile=64", "--ulimit=core=0"];
-        let options = if is_parents { &all[..] } else { &all[1..] };
+        let terminal: &[&str] = if inject.starts_with("fchown") { &["-t"] } else { &[] };
+        let options = &[if is_parents { &all[..] } else { &all[1..] }, terminal].concat();
         if !is_parents {
             // The parent makes these calls too, if the directories are not there.
             host.run(&[], "alpine", &["true"]).assert_stdout("");
@@ -252,7 +256,10 @@ fn each_failure_of_a_step_that_was_asked_for_is_said_and_leaves_nothing_either()
             "user" => &["-P", path],
             _ => &[],
         };
-        let failed = run_with_options(&host, inject, paths, options, "alpine", &["true"]);
+        let mut failed = run_with_options(&host, inject, paths, options, "alpine", &["true"]);
+        if !terminal.is_empty() {
+            failed.stderr = mem::take(&mut failed.stdout); // The terminal, where messages go as well.
+        }
         let said = format!("container: {step} {}", expected.replace("ENVFILE", &file));
         assert_eq!(failed.stderr.lines().next(), Some(&*said), "{step}, {inject}: {failed:?}");
         assert_eq!((failed.status, &*failed.stdout), (125, ""), "{step}, {inject}: {failed:?}");
@@ -339,6 +346,18 @@ fn an_image_that_is_missing_or_no_directory_is_said_before_anything_is_made() {
              hint: make image IMAGE=nope, or set CONTAINER_IMAGES to where it is\n"
         ),
     );
+    // docker's word order, from habit.
+    for word in ["run", "exec"] {
+        let mut command = host.command(&[word, "c1", "nope", "true"]);
+        outcome(command.env("CONTAINER_IMAGES", host.dir.join("images"))).assert(
+            125,
+            "",
+            &format!(
+                "container: image {dir}/images/c1: ENOENT (No such file or directory)\n\
+                 hint: there is no command {word} here: container ID IMAGE CMD\n"
+            ),
+        );
+    }
     host.run_own(&[], "file", &["true"]).assert(
         125,
         "",

@@ -16,6 +16,19 @@ fn the_command_has_a_terminal_of_its_own() {
     assert_eq!(pty.text().replace("\r\n", "\n"), expected);
 }
 
+#[test]
+fn the_terminal_belongs_to_the_user_who_can_open_it_again_by_its_name() {
+    for options in [&["-u", "1234:56"][..], &["--init", "-u", "1234:56"]] {
+        let (host, mut pty) = (Host::new("owner"), Pty::new());
+        let script =
+            "stat -c %u,%g,%a /dev/pts/0 /dev/console; echo one >/dev/pts/0; echo two >/dev/console; tty";
+        let mut container = pty.start(&host, options, "busybox", &["sh", "-c", script]);
+        assert_eq!(pty.end(&mut container), Some(0), "{options:?}");
+        let expected = "1234,5,620\n1234,5,620\none\ntwo\n/dev/pts/0\n";
+        assert_eq!(pty.text().replace("\r\n", "\n"), expected, "{options:?}");
+    }
+}
+
 /// The states of the container's processes, as ps(1) shows them.
 fn states(host: &Host) -> String {
     let state = |pid: &u32| {

@@ -153,6 +153,15 @@ pub fn fchmodat(path: &CStr, mode: u32) -> Result<(), Errno> {
     unsafe { call!(fchmodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), mode) }
 }
 
+/// `fchown(fd, owner, -1)`: gives a file to another user; its group stays.
+///
+/// EPERM: no CAP_CHOWN. EINVAL: the ID is not mapped in the user namespace.
+/// <https://man7.org/linux/man-pages/man2/chown.2.html>
+pub fn fchown(fd: BorrowedFd, owner: u32) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { call!(fchown("%d|%d|-1"), fd.raw(), owner, -1isize) }
+}
+
 /// `unlinkat(AT_FDCWD, path, AT_REMOVEDIR)`: removes a directory, if it is empty.
 ///
 /// ENOTEMPTY: it is not. ENOENT: there is none.

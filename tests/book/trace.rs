@@ -95,7 +95,7 @@ pub fn traces() -> Vec<Trace> {
             &["--rm", "-v", "/etc/passwd:/a/b:ro", "--tmpfs", "/m", "--read-only", id, "alpine", "true"],
         ),
         run(0, &[], &["--skip", "detach", id, "alpine", "true"]),
-        run(0, &[], &["-t", id, "alpine", "true"]),
+        run(0, &[], &["-t", "-u", "daemon", id, "alpine", "true"]),
         run(0, &[], &["--init", id, "alpine", "true"]),
         run(0, &on_a_terminal(""), &["-T", id, "alpine", "true"]),
         run(130, &on_a_terminal("\x03"), &[id, "alpine", "sleep", "20"]),
