@@ -172,7 +172,8 @@ class Costs:
         parts = [("the kernel's part: the row exec", "exec", None),
                  ("a program of its own that starts", "version", "vfork"),
                  ("the container's directory and lock, five execve along PATH that fail, the mark", None, None),
-                 ("**`container --bare`**", "bare", None), ("/dev", "container", "bare"),
+                 ("**`container --bare`**", "bare", None),
+                 ("names, /dev, its terminals, a session, signals", "container", "bare"),
                  ("**`container`**", "container", None)]
         found = {name: self.rounds("floor", name) for name in ("exec", "version", "vfork", "bare", "container")}
         if not all(found.values()):
