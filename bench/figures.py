@@ -112,7 +112,8 @@ class Results:
         """The tables and the sentences that go with them."""
         return {"table": self.main_table(), "bars": self.bars_table(), "containers": self.containers_table(),
                 "mounts": self.mounts_table(), "flight": self.flight_table(), "variants": self.variants_table(),
-                "disks": self.disks_table(), "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
+                "disks": self.disks_table(), "own-disk": wrapped(self.own_disk_text()),
+                "machine": wrapped(self.machine_text()), "runs": wrapped(self.runs_text()),
                 "commands": self.commands_text(), "calls-note": wrapped(self.calls_text()),
                 **Costs(self.files).blocks()}
 
@@ -143,10 +144,6 @@ class Results:
             if not self.why_not("flight", peer):
                 for level in self.levels("flight"):
                     texts[f"flight.{peer}.{level}"] = f"{self.per_second(peer, level):.0f}"
-        for peer in ("bare", "container"):
-            if not self.why_not("disks", peer):
-                for disk in self.levels("disks"):
-                    texts[f"disks.{peer}.{disk}"] = ratio_text(self.on_disk(peer, disk).value)
         texts["disk"] = self.files["machine"]["disk"]
         texts["minutes"] = str(ceil(self.files["machine"]["seconds"] / 60))
         texts["calls.true"] = str(self.files["calls"]["command"])
@@ -259,6 +256,17 @@ class Results:
                           growth_text(self.on_disk(peer, disk)) if peer != "chroot" else "1"]
             rows.append([title(BY_NAME[peer]), *cells])
         return table(["", "on an ordinary ext4", "to chroot", "on this machine's own disk", "to chroot"], rows)
+
+    def own_disk_text(self):
+        """For README: where the files are, and what that makes of the figures."""
+        if why := self.files["machine"]["why_own"]:
+            return f"All files are on the machine's own disk, since there is no other ({why})."
+        text = "All files are on an ordinary ext4, which the bench makes in a file."
+        if not any(self.why_not("disks", peer) for peer in ("chroot", "bare", "container")):
+            bare, container = (ratio_text(self.on_disk(peer, "own").value) for peer in ("bare", "container"))
+            text += (f" On the machine's own disk, `container --bare` takes {bare} the time of chroot, and `container` "
+                     f"{container}: [that page](docs/cost.md#the-disk) says why.")
+        return text
 
     def on_disk(self, peer, disk):
         """How many times as long as chroot a peer takes on one of the two disks."""

@@ -145,6 +145,8 @@ def among_mounts(bench, peers, tell):
 
 def on_disks(bench, peers, tell):
     """`true` with the image and the container's files on an ordinary ext4, and on the machine's own disk."""
+    if bench.place.why_own:
+        raise Missing(bench.place.why_own)
     words = {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], "bench-1") for peer in peers}
     with Disks(bench) as disks:
         return sweep(bench, peers, words, ["ordinary", "own"], bench.sweep_rounds, bench.sweep_runs, disks.be, tell)

@@ -234,7 +234,10 @@ class Report(unittest.TestCase):
         lines = {line.split("|")[1].strip(): line for line in made_up().disks_table().splitlines()}
         self.assertRegex(lines["**container --bare**"], r"\| +1\.20 ms \| 1\.20 × .*\| +1\.50 ms \| 1\.50 × ")
         self.assertIn("cannot run: no", lines["**container**"])
-        self.assertEqual(made_up().single()["disks.bare.own"], "1.50 ×")
+        self.assertNotIn("On the machine's own disk", made_up().own_disk_text())
+        results = made_up()
+        results.files["disks"]["container"] = results.files["disks"]["bare"]
+        self.assertIn("`container --bare` takes 1.50 × the time of chroot", results.own_disk_text())
 
     def test_a_machine_without_an_ordinary_disk_says_so(self):
         self.assertIn("as mkfs.ext4 makes it, in a file; the machine's own disk: xfs;", made_up().machine_text())
@@ -242,6 +245,7 @@ class Report(unittest.TestCase):
         results.files["machine"]["why_own"] = "mkfs.ext4 is not installed"
         self.assertIn("its own disk, since there is no other (mkfs.ext4 is not installed): xfs;",
                       results.machine_text())
+        self.assertIn("since there is no other (mkfs.ext4 is not installed).", results.own_disk_text())
 
     def test_pictures_are_small_xml_even_when_peers_are_missing(self):
         from xml.dom.minidom import parseString

@@ -14,7 +14,7 @@ use crate::text::{Text, cut, has, split, visible};
 use crate::user;
 use crate::volume::{self, Memory, Volume};
 
-/// What `--help` prints, and the table of options: the parser finds their names and values here.
+/// What `--help` prints, and the table of options: the compiler makes [`FLAGS`] of it.
 const HELP: &[u8] = b"\
 usage: container [OPTIONS] ID IMAGE CMD [ARG]...
 

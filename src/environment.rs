@@ -1,7 +1,7 @@
 //! The environment of the command: the container's own few variables, then those of `--env-file`, then those of `--env`.
 //!
 //! Nothing is copied. The strings stay where they are: in this program, in the memory in which the kernel has put the command
-//! line and the caller's environment, and for a file in memory of its own, in which each newline becomes a NUL.
+//! line and the caller's environment, and for a file in memory of its own, in which the end of each line becomes a NUL.
 
 use core::ffi::CStr;
 
@@ -79,9 +79,9 @@ fn read(path: &CStr) -> Result<Memory, Reported> {
     Ok(memory)
 }
 
-/// Puts a NUL in place of each newline, and of the carriage return at the end. Where a carriage return comes before the newline, it
-/// gets the NUL, and the newline becomes a blank: blanks at the beginning of a line are no part of it. Nor is U+FEFF, a mark with which
-/// some editors begin a file.
+/// Puts a NUL where a line ends. Where a carriage return and a newline end it together, the newline becomes a blank, so that this is
+/// one end and not two: blanks at the beginning of a line are no part of it. Nor is U+FEFF, a mark with which some editors begin a
+/// file.
 fn end_lines(text: &mut [u8]) {
     if let Some(mark) = text.get_mut(..3).filter(|mark| *mark == b"\xef\xbb\xbf") {
         mark.fill(b' ');

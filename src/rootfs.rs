@@ -259,14 +259,12 @@ pub fn open_devices(scene: &mut Scene) -> Result<(), Reported> {
 /// dev, inside: a small file system in memory in place of the image's /dev, and the devices attached in it.
 pub fn dev(scene: &mut Scene) -> Result<(), Reported> {
     mount_at(c"/dev", c"tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, c"mode=755,size=64k")?;
-    // Each device needs a file to cover. One empty file will do, by six names.
-    let [first, others @ ..] = &DEVICES;
-    sys::mknod_file(first, 0o666).map_err(|errno| step::failed(first, errno))?;
-    for path in others {
-        sys::link(first, path).map_err(|errno| step::failed(path, errno))?;
-    }
-    for (device, path) in scene.devices.iter().flatten().zip(&DEVICES) {
-        sys::move_mount(device.borrow(), path).map_err(|errno| step::failed(path, errno))?;
+    for (device, path) in scene.devices.iter().zip(&DEVICES) {
+        if let Some(device) = device {
+            sys::mknod_file(path, 0o666)
+                .and_then(|()| sys::move_mount(device.borrow(), path))
+                .map_err(|errno| step::failed(path, errno))?;
+        }
     }
     // A device can be written to through a read-only mount; but chmod and chown inside would else change the host's own node.
     sys::mount_setattr_rdonly(c"/dev")

@@ -196,7 +196,7 @@ pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "dev",
         text: "12-dev.md\n\
-               open_tree mount mkdirat mknodat linkat move_mount mount_setattr symlinkat\n\
+               open_tree mount mkdirat mknodat move_mount mount_setattr symlinkat\n\
                Programs expect a few devices, and an image must not choose them: they are the host's own.",
         when: DEFAULT,
         outside: Some(rootfs::open_devices),

@@ -195,11 +195,8 @@ pub fn become_user(scene: &mut Scene) -> Result<(), Reported> {
         step::failed_with(call, errno, hint)
     };
     let groups = identity.groups.get(..identity.len).unwrap_or_default();
-    // The terminal that root has opened for it, so that it can open that again by its name, as tmux(1) does.
-    scene
-        .slave
-        .map_or(Ok(()), |slave| sys::fchown(slave, identity.uid))
-        .map_err(|errno| failed(c"fchown", errno))?;
+    // So that it can open its terminal again by its name. Without CAP_CHOWN that stays root's, and can be used all the same.
+    let _ = scene.slave.map(|slave| sys::fchown(slave, identity.uid));
     sys::setgroups(groups).map_err(|errno| failed(c"setgroups", errno))?;
     sys::setgid(identity.gid).map_err(|errno| failed(c"setgid", errno))?;
     sys::setuid(identity.uid).map_err(|errno| failed(c"setuid", errno))?;

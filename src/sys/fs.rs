@@ -189,16 +189,6 @@ pub fn mknod_file(path: &CStr, mode: u32) -> Result<(), Errno> {
     unsafe { call!(mknodat("AT_FDCWD|%s|%o"), CWD.raw(), path.as_ptr(), libc::S_IFREG | mode, 0) }
 }
 
-/// `linkat(AT_FDCWD, file, AT_FDCWD, path, 0)`: gives a file one more name.
-///
-/// EEXIST: something is there already. EXDEV: the two are not in the same mount.
-/// <https://man7.org/linux/man-pages/man2/link.2.html>
-pub fn link(file: &CStr, path: &CStr) -> Result<(), Errno> {
-    let (cwd, flags) = (CWD.raw(), 0);
-    // SAFETY: both strings end in a NUL and the kernel only reads them.
-    unsafe { call!(linkat("AT_FDCWD|%s|AT_FDCWD|%s|0"), cwd, file.as_ptr(), cwd, path.as_ptr(), flags) }
-}
-
 /// `symlinkat(target, AT_FDCWD, path)`: makes a symbolic link to `target`.
 ///
 /// EEXIST: something is there already.

@@ -29,7 +29,7 @@ use fd::CWD;
 pub use fd::{BorrowedFd, OwnedFd, STDERR, STDIN, STDOUT};
 pub use fs::{
     FileStatus, close_all, close_on_exec, dup3, faccessat, fchmodat, fchown, fcntl_dupfd, fcntl_getlk,
-    fcntl_setlk, fstat, link, lstat, mkdirat, mknod_file, open_to_read, openat, openat2_without_links,
+    fcntl_setlk, fstat, lstat, mkdirat, mknod_file, open_to_read, openat, openat2_without_links,
     openat2_without_magic, pread, read, rmdir, stat, statfs_type, symlink, unlink, write,
 };
 pub use initial::{Process, erase};
