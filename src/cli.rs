@@ -420,12 +420,16 @@ fn parse_operands(spec: &mut Spec<'static>, operands: Words) -> Result<(), Repor
     spec.id = name(id.ok_or_else(|| missing(c"ID"))?, b"an ID")?;
     spec.image = name(image.ok_or_else(|| missing(c"IMAGE"))?, b"an IMAGE")?;
     spec.command = Command::new(command).ok_or_else(|| missing(c"CMD"))?;
-    spec.init &= !spec.bare;
-    match spec.hostname {
-        Some(hostname) if spec.bare => {
-            Err(usage(hostname, &[b"--bare has no host name of its own: leave out one of the two options"]))
+    let asked = [
+        (spec.hostname.is_some(), c"--hostname"),
+        (spec.init, c"--init"),
+        (spec.terminal == Some(true), c"--tty"),
+    ];
+    match asked.iter().find(|(is_asked, _)| *is_asked && spec.bare) {
+        Some((_, option)) => {
+            Err(usage(option, &[b"--bare goes without it: leave out one of the two options"]))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

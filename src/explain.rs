@@ -162,7 +162,11 @@ impl Line {
         self.put(call.name()).put(b"(");
         for (index, argument) in call.arguments().enumerate() {
             // Lines are of 100 columns; only a path may be long.
-            let room = if let Argument::Text(text) = argument { text.count_bytes() + 8 } else { 30 };
+            let room = match argument {
+                Argument::Text(text) => text.count_bytes() + 8,
+                Argument::Register(kind, _) => kind.len().max(30),
+                _ => 30,
+            };
             if index > 0 && !self.put(b",").break_before(room - 1) {
                 self.put(b" ");
             }

@@ -10,6 +10,18 @@ use crate::step::{self, Reported};
 use crate::sys::{self, Errno, OwnedFd};
 use crate::text::{Text, has, last, split, visible};
 
+/// Opens /dev/null in place of stdin, stdout and stderr where the caller has closed them: what is opened after that, and stays
+/// open, is not taken for one of them.
+pub fn open_standard() -> Result<(), Errno> {
+    loop {
+        let null = sys::openat(c"/dev/null", libc::O_RDWR, 0)?;
+        if !null.is_standard() {
+            return Ok(());
+        }
+        null.leak();
+    }
+}
+
 /// Makes a directory, or leaves the one that is there as it is.
 pub fn make_directory(path: &CStr, mode: u32) -> Result<(), Errno> {
     match sys::mkdirat(path, mode) {

@@ -20,10 +20,16 @@ pub fn init(scene: &mut Scene) -> Result<(), Reported> {
 
 fn divide(env: Words) -> Result<(), Errno> {
     let (kept, other) = sys::socketpair()?;
-    let other = other.leak();
+    let (other, keeper) = (other.leak(), sys::getpid());
     let Some(command) = sys::fork(0)? else {
         drop(kept); // So that PID 1 alone has it, and to close it is the message.
-        return sys::read(other, &mut [0]).map(drop);
+        // The end of PID 1 is the end of all, but for a PID 1 that is none, with `--pid host`.
+        sys::prctl_set_pdeathsig()?;
+        sys::read(other, &mut [0])?;
+        if sys::getppid() != keeper {
+            sys::exit_group(128 + libc::SIGKILL as u8); // as if the signal had come
+        }
+        return Ok(());
     };
     explain::fall_silent(); // Two would talk at once.
     sys::erase(env);

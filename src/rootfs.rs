@@ -92,11 +92,14 @@ fn push_escaped(text: &mut Text, before: &[u8], path: &CStr) {
 
 /// Finds which of the documented causes it is that overlayfs refuses, and says what mends it.
 fn why_no_overlay(spec: &Spec, merged: &CStr, errno: Errno, text: &mut Text) -> Reported {
+    const ONE_IN_THE_OTHER: &[u8] =
+        b"of the image and the container's directory one lies in the other: choose another CONTAINER_STATE";
     const NO_OVERLAYFS: &[u8] = b"this kernel has no overlayfs: try modprobe overlay";
     match errno {
         Errno::ENODEV => step::failed_with(merged, errno, &[NO_OVERLAYFS]),
         Errno::ENOENT => missing_part(spec, merged, text),
-        Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ELOOP => refused_file_system(spec, merged, errno, text),
+        Errno::ELOOP => step::failed_with(merged, errno, &[ONE_IN_THE_OTHER]),
+        Errno::EINVAL | Errno::EOPNOTSUPP => refused_file_system(spec, merged, errno, text),
         _ => step::failed(merged, errno),
     }
 }

@@ -223,7 +223,7 @@ pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "workdir",
         text: "14-command.md\n\
-               chdir mkdirat fchmodat\n\
+               openat2 mkdirat fchmodat chdir\n\
                The command begins in a directory of the user's choice, which root makes and may enter.",
         when: |spec| spec.workdir.is_some(),
         outside: None,
@@ -250,7 +250,7 @@ pub static SEQUENCE: [Step; 19] = [
     Step {
         name: "init",
         text: "19-init.md\n\
-               socketpair clone close close_range signalfd4 read kill wait4\n\
+               socketpair getpid clone close prctl read getppid close_range signalfd4 kill wait4\n\
                PID 1 gets the orphans of all, and most commands do not know: here it is this program.",
         when: |spec| spec.init,
         outside: None,
@@ -391,15 +391,18 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     begin(STACK);
     let mut stack = Stack::map(STACK_SIZE).map_err(failed)?;
     begin(SIGNALS);
-    let inbox = if spec.bare { None } else { Some(Inbox::open().map_err(failed)?) };
+    let inbox = if spec.bare { None } else { Some(Inbox::open(spec).map_err(failed)?) };
     begin(LINK);
     let has_terminal = terminal::is_wanted(spec);
     let link = if has_terminal || spec.init { Some(sys::socketpair().map_err(failed)?) } else { None };
     begin(CLONE);
-    let (near, far) = link.map_or((None, None), |(near, far)| (Some(near.leak()), Some(far)));
+    let (mut near, far) = link.map_or((None, None), |(near, far)| (Some(near), Some(far)));
     let mut has_failed = false;
     let child = start(spec, &mut stack, || {
         explain::child_runs(true);
+        if spec.init {
+            near = None; // The copy: the supervisor alone has its end.
+        }
         // Not dropped: execve closes the descriptors, or the end of the process.
         let mut scene = ManuallyDrop::new(Scene {
             spec,
@@ -426,7 +429,7 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     drop(far); // Nothing more comes through the link once the child has closed its end too.
     let child = child?;
     let mut master = None;
-    if let Some(near) = near {
+    if let Some(near) = near.map(OwnedFd::leak) {
         if has_terminal {
             master = sys::recvmsg(near).map_err(failed)?;
             has_failed |= master.is_none();
@@ -489,7 +492,7 @@ fn namespaces(spec: &Spec) -> c_int {
 
 /// The child: every step in its order. The last one does not return, unless it fails.
 fn enter(scene: &mut Scene) -> Result<(), Reported> {
-    supervise::die_with_the_supervisor()?;
+    supervise::die_with_the_supervisor(scene)?;
     run_parts(scene, |step| step.outside)?;
     if ["overlay", "pivot", "detach"].iter().any(|name| is_left_out(scene.spec, name)) {
         begin(&SHIELD);

@@ -4,6 +4,9 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::explain;
+use crate::file::open_standard;
+use crate::run::Scene;
+use crate::spec::Spec;
 use crate::step::{self, Reported};
 use crate::sys::{self, BorrowedFd, Errno, Pid, Signals};
 use crate::terminal::Terminal;
@@ -27,9 +30,13 @@ pub fn expect_a_child() -> Result<(), Reported> {
 /// getppid(2) cannot tell: it is 0 in a new PID namespace either way. The pulse can. A process that ends gives up its memory
 /// first, which is when the kernel clears the pulse, and signals its children later. So while the pulse is there, the
 /// signal is still to come.
-pub fn die_with_the_supervisor() -> Result<(), Reported> {
+///
+/// With `--init` the memory is a copy, in which the pulse stays. Then it is the link that tells: a process that ends closes its
+/// descriptors before it signals its children, and to write nothing fails once nobody has the other end.
+pub fn die_with_the_supervisor(scene: &Scene) -> Result<(), Reported> {
     sys::prctl_set_pdeathsig().map_err(|errno| step::failed(c"PR_SET_PDEATHSIG", errno))?;
-    if PULSE.load(Ordering::SeqCst) == 0 {
+    let link = scene.link.filter(|_| scene.spec.init);
+    if PULSE.load(Ordering::SeqCst) == 0 || link.is_some_and(|link| sys::write(link, b"").is_err()) {
         sys::exit_group(128 + libc::SIGKILL as u8); // as if the signal had come
     }
     Ok(())
@@ -53,7 +60,10 @@ pub struct Inbox {
 
 impl Inbox {
     /// Opens it. A signal that was ignored goes on being ignored, and is not passed on.
-    pub fn open() -> Result<Self, Errno> {
+    pub fn open(spec: &Spec) -> Result<Self, Errno> {
+        if spec.terminal == Some(true) || spec.init {
+            open_standard()?;
+        }
         let ignored = disposition(b"self", &[b"SigIgn:\t"]).unwrap_or(Signals::NONE);
         let taken = TAKEN.without(ignored.without(Signals::of(&[libc::SIGCHLD])));
         sys::rt_sigprocmask(taken)?;
@@ -203,11 +213,12 @@ fn handle(signal: c_int, charge: &mut Charge, terminal: &mut Option<Terminal>) -
 }
 
 /// The command was stopped: so is this process, for a shell to notice. SIGCONT wakes it, and is passed on.
+///
+/// Where the keys of a terminal come here, it was Ctrl-Z, most likely, and that stops all of a job: what waits for this process, as
+/// make(1) does, may not look for a child that stops, and the shell waits for both.
 fn stop(terminal: &mut Option<Terminal>) -> Result<(), Errno> {
-    if let Some(terminal) = terminal {
-        terminal.give_back();
-    }
-    sys::kill(sys::getpid(), libc::SIGSTOP)
+    let had_keys = terminal.as_mut().is_some_and(Terminal::give_back);
+    if had_keys { sys::kill_job(libc::SIGSTOP) } else { sys::kill(sys::getpid(), libc::SIGSTOP) }
 }
 
 /// With `--bare`: waits until the child has ended; returns its status as a shell shows it.

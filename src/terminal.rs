@@ -180,16 +180,15 @@ impl Terminal {
         self.resize();
     }
 
-    /// The terminal outside gets its modes back.
-    pub fn give_back(&mut self) {
-        if let Some(modes) = self.modes
-            && self.is_raw
-            && is_in_foreground()
-        {
+    /// The terminal outside gets its modes back. Says whether its keys came here until now.
+    pub fn give_back(&mut self) -> bool {
+        let had_keys = self.is_raw && is_in_foreground();
+        if let Some(modes) = self.modes.filter(|_| had_keys) {
             // The terminal may be gone, and then there is nothing to put back.
             let _ = sys::tcsets(STDIN, &modes);
         }
         self.is_raw = false;
+        had_keys
     }
 
     /// The command's terminal gets the size of the one outside.

@@ -200,7 +200,7 @@ pub fn become_user(scene: &mut Scene) -> Result<(), Reported> {
     sys::setgroups(groups).map_err(|errno| failed(c"setgroups", errno))?;
     sys::setgid(identity.gid).map_err(|errno| failed(c"setgid", errno))?;
     sys::setuid(identity.uid).map_err(|errno| failed(c"setuid", errno))?;
-    supervise::die_with_the_supervisor()
+    supervise::die_with_the_supervisor(scene)
 }
 
 #[cfg(test)]

@@ -15,6 +15,24 @@ const IMAGE_RULE: &str =
 const NO_OPTION: &str = "hint: there is no such option; container --help lists them\n";
 
 #[test]
+fn what_the_least_container_does_without_is_not_asked_of_it() {
+    let host = Host::new("least");
+    for (option, rest) in
+        [("--hostname", &["--hostname", "a"][..]), ("--init", &["--init"]), ("--tty", &["-t"])]
+    {
+        host.run(&[rest, &["--bare"]].concat(), "busybox", &["true"]).assert(
+            125,
+            "",
+            &format!(
+                "container: parse {option}: EINVAL (Invalid argument)\n\
+                 hint: --bare goes without it: leave out one of the two options\n"
+            ),
+        );
+    }
+    host.run(&["--bare", "-T"], "busybox", &["true"]).assert_stdout("");
+}
+
+#[test]
 fn an_option_that_comes_too_late_is_taken_for_the_command_and_the_hint_says_so() {
     let host = Host::new("late");
     host.run(&[], "busybox", &["-w", "/tmp", "true"]).assert(

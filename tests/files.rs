@@ -280,6 +280,12 @@ fn a_link_of_the_image_leads_a_volume_nowhere_but_into_the_container() {
                  hint: a symbolic link on the way leads in circles, or through /proc and out of the container\n",
             );
         }
+        // Where the command begins is no way out either, be it there already or be it made.
+        for dir in ["/magic", "/magic/x", "/magic/../.."] {
+            let refused = host.run_own(&["--pid", "host", "-w", dir], "img", &["pwd"]);
+            let said = format!("container: workdir {dir}: ELOOP (Too many levels of symbolic links)\n");
+            assert!(refused.status == 125 && refused.stderr.starts_with(&said), "{refused:?}");
+        }
     }
     assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
 }
@@ -331,7 +337,8 @@ fn a_wrong_value_is_refused() {
     const VOLUME: &str = "EINVAL (Invalid argument)\nhint: it must be HOST:DIR or HOST:DIR:ro, and DIR begins with /, does not end in .. and is not the root\n";
     const TMPFS: &str = "EINVAL (Invalid argument)\nhint: it must be DIR or DIR:OPTION,OPTION, where DIR begins with /, does not end in .. and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev\n";
     const NAME: &str = "EINVAL (Invalid argument)\nhint: a host name is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit\n";
-    const BARE: &str = "EINVAL (Invalid argument)\nhint: --bare has no host name of its own: leave out one of the two options\n";
+    const BARE: &str =
+        "EINVAL (Invalid argument)\nhint: --bare goes without it: leave out one of the two options\n";
     let host = Host::new("values");
     let long = "a".repeat(65);
     let rows: [(&[&str], &str, &str); 16] = [
@@ -349,7 +356,7 @@ fn a_wrong_value_is_refused() {
         (&["--hostname", ""], "''", NAME),
         (&["--hostname", "a b"], "a b", NAME),
         (&["--hostname", &long], &long, NAME),
-        (&["--bare", "--hostname", "a"], "a", BARE),
+        (&["--bare", "--hostname", "a"], "--hostname", BARE),
         (&["--pid", "container:x"], "container:x", "EINVAL (Invalid argument)\nhint: it must be host\n"),
     ];
     for (options, value, said) in rows {

@@ -3,9 +3,9 @@
 mod common;
 
 use common::pty::Pty;
-use common::{Host, Supervisor, shell, wait_until};
+use common::{Host, PROGRAM, ROOT, Supervisor, images, shell, wait_until};
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 #[test]
 fn the_command_is_pid_2_and_its_status_is_the_containers() {
@@ -75,12 +75,6 @@ fn pid_1_holds_nothing_of_the_caller_when_the_command_begins() {
     }
 }
 
-#[test]
-fn the_least_container_has_none() {
-    let host = Host::new("bare");
-    host.run(&["--bare", "--init"], "busybox", &["sh", "-c", "echo $$"]).assert_stdout("1\n");
-}
-
 fn start(host: &Host) -> Supervisor {
     let args = ["--init", &host.id, "busybox", "sh", "-c", "echo started; exec sleep 1000"];
     let mut child = host.command(&args).stdout(Stdio::piped()).spawn().unwrap();
@@ -108,6 +102,41 @@ fn it_dies_with_its_supervisor() {
     wait_until("all are dead", || {
         host.processes().is_empty() && !std::path::Path::new(&format!("/proc/{}", pid_1.trim())).exists()
     });
+}
+
+#[test]
+fn it_dies_with_a_supervisor_that_is_killed_before_it_could_ask_for_that() {
+    let host = Host::new("early");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=prctl", "-e", "inject=prctl:delay_enter=500000:when=1", "-o"]);
+    strace.arg(host.dir.join("log")).args([PROGRAM, "--init", &host.id, "busybox", "sleep", "1000"]);
+    strace.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", images()).current_dir(ROOT);
+    let strace = strace.spawn().unwrap();
+    // The child is on its way to the call: the supervisor has a child, and that has no command yet.
+    wait_until("the supervisor has cloned", || !shell(&children(strace.id())).is_empty());
+    let supervisor = shell(&format!("pgrep -P {} -o", strace.id()));
+    wait_until("PID 1 is there", || !shell(&children(supervisor.trim().parse().unwrap())).is_empty());
+    shell(&format!("kill -9 {}", supervisor.trim()));
+    // strace(1) ends when there is nobody left to trace.
+    let strace = std::cell::RefCell::new(strace);
+    wait_until("all are dead", || strace.borrow_mut().try_wait().unwrap().is_some());
+    assert_eq!(host.processes(), []);
+}
+
+/// A command that lists the children of a process.
+fn children(pid: u32) -> String {
+    format!("pgrep -P {pid} || true")
+}
+
+#[test]
+fn among_the_hosts_processes_it_dies_with_its_supervisor_too() {
+    let host = Host::new("among");
+    let args = ["--init", "--pid", "host", &host.id, "busybox", "sh", "-c", "echo started; exec sleep 1000"];
+    let mut child = host.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 8]).unwrap();
+    let mut container = Supervisor(child);
+    container.kill();
+    wait_until("the command is dead", || host.processes().is_empty());
 }
 
 #[test]

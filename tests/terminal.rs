@@ -17,6 +17,40 @@ fn the_command_has_a_terminal_of_its_own() {
 }
 
 #[test]
+fn with_a_terminal_that_is_asked_for_a_closed_stdin_is_an_empty_one() {
+    for options in [&["-t"][..], &["-t", "--init"]] {
+        for closed in ["<&-", "<&- 2>&-"] {
+            let host = Host::new("closed");
+            let run = format!("exec \"$@\" {closed}");
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", &run, "sh", common::PROGRAM]).args(options).args([&*host.id, "busybox"]);
+            command.args(["sh", "-c", "read line; echo end; exit 3"]).current_dir(common::ROOT);
+            command.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+            common::outcome(&mut command).assert(3, "end\r\n", "");
+        }
+    }
+}
+
+#[test]
+fn ctrl_z_stops_all_of_the_job_that_the_container_is_in() {
+    let (host, mut pty) = (Host::new("job"), Pty::new());
+    let mut shell = pty.start_shell(&host);
+    // The program between does not look for children that stop.
+    pty.type_in("sh -c '\"$CONTAINER\" \"$ID\" busybox sleep 1000; echo after'\r");
+    wait_until("it sleeps", || host.runs("sleep"));
+    pty.type_in("\x1a");
+    pty.expect("Stopped");
+    pty.expect("outside> ");
+    pty.type_in("fg\r");
+    wait_until("it goes on", || states(&host) == "S");
+    pty.type_in("\x03");
+    pty.expect("after\r\n");
+    pty.expect("outside> ");
+    pty.type_in("exit\r");
+    pty.end(&mut shell);
+}
+
+#[test]
 fn the_terminal_belongs_to_the_user_who_can_open_it_again_by_its_name() {
     for options in [&["-u", "1234:56"][..], &["--init", "-u", "1234:56"]] {
         let (host, mut pty) = (Host::new("owner"), Pty::new());
@@ -550,12 +584,14 @@ fn a_window_that_is_closed_ends_a_command_that_leaves_it_at_that() {
 #[test]
 fn all_terminals_of_the_instance_can_be_opened_and_the_hosts_stay() {
     let (host, mut pty) = (Host::new("ptys"), Pty::new());
-    let before = common::shell("ls /dev/pts");
-    let script = "i=3; while [ $i -lt 150 ]; do eval \"exec $i<>/dev/ptmx\" || break; i=$((i+1)); done; set /dev/pts/*; echo $#, done";
+    let script = "i=3; while [ $i -lt 150 ]; do eval \"exec $i<>/dev/ptmx\" || break; i=$((i+1)); done; set /dev/pts/*; echo $#, done; read line";
     let mut container = pty.start(&host, &[], "alpine", &["sh", "-c", script]);
     pty.expect("149, done");
+    // Outside there are a few, of the tests that run beside this one.
+    let outside: usize = common::shell("ls /dev/pts | wc -l").trim().parse().unwrap();
+    assert!(outside < 100, "{outside}");
+    pty.type_in("\r");
     assert_eq!(pty.end(&mut container), Some(0));
-    assert_eq!(common::shell("ls /dev/pts"), before);
 }
 
 /// A server of tmux of its own, with one window that runs a script.

@@ -39,12 +39,12 @@ pub use mount::{
     move_mount, move_mount_following, open_tree_clone, open_tree_recursive, pivot_root, umount2,
 };
 pub use process::{
-    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fork, getpgid, getpid,
+    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fork, getpgid, getpid, getppid,
     prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_now,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
-    Signals, kill, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask, signalfd,
+    Signals, kill, kill_job, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask, signalfd,
 };
 pub use socket::{Ready, ppoll, ready, recvmsg, sendmsg, socketpair};
 pub use stack::{Stack, give_back_code};

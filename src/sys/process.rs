@@ -180,6 +180,14 @@ pub fn getpid() -> Pid {
     Pid(unsafe { call!(getpid("")) }.unwrap_or(0usize) as c_int)
 }
 
+/// `getppid()`: the ID of this process's parent; of whoever is its parent now, if that has ended.
+///
+/// <https://man7.org/linux/man-pages/man2/getppid.2.html>
+pub fn getppid() -> Pid {
+    // SAFETY: the call touches no memory.
+    Pid(unsafe { call!(getppid("")) }.unwrap_or(0usize) as c_int)
+}
+
 /// `getpgid(0)`: the process group that this process is in.
 ///
 /// <https://man7.org/linux/man-pages/man2/setpgid.2.html>

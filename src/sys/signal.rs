@@ -75,6 +75,14 @@ pub fn kill(pid: Pid, signal: c_int) -> Result<(), Errno> {
     unsafe { call!(kill("%d|%S"), pid.0, signal) }
 }
 
+/// `kill(0, signal)`: sends a signal to all of the process group that this process is in, itself included.
+///
+/// <https://man7.org/linux/man-pages/man2/kill.2.html>
+pub fn kill_job(signal: c_int) -> Result<(), Errno> {
+    // SAFETY: as `kill`.
+    unsafe { call!(kill("%d|%S"), 0, signal) }
+}
+
 /// The kernel's struct sigaction, which is not the C library's.
 #[repr(C)]
 struct KernelSigaction {
