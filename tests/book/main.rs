@@ -35,7 +35,7 @@ pub fn book() -> Vec<(String, Page)> {
     page::pages(&docs())
 }
 
-/// Held by whoever reads and writes the pages: the two tests that sync run at the same time, and write the same files.
+/// Held by whoever reads and writes the pages, or has their examples run: tests run at the same time.
 static PAGES: Mutex<()> = Mutex::new(());
 
 fn is_syncing() -> bool {
