@@ -342,7 +342,7 @@ BARS = [
         lambda results: results.ratio("bare", "chroot"), at_most=1.25, shown=ratio_text),
     Bar("container", "`container`, against chroot", "at most 1.5 ×",
         lambda results: results.ratio("container", "chroot"), at_most=1.5, shown=ratio_text),
-    against("bwrap", 2), against("crun", 4), against("runc", 12),
+    against("bwrap", 2), against("crun", 4), against("crun-alone", 4), against("runc", 12),
     Bar("memory", "resident memory of the waiting `container`", "at most 64 KiB",
         lambda results: results.memory("container", "rss"), at_most=64 * KIB, shown=bytes_text),
     Bar("size", "the program", "at most 64 KiB",

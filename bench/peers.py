@@ -1,8 +1,8 @@
 """Who is measured: each peer as a list of words that runs a command in the Alpine root.
 
 Where peers can be set up in several ways, they have the one that is best for them: bwrap runs the command as PID 1 as
-`container` does, crun makes no cgroup when it is asked for the same namespaces only, and the OCI runtimes keep their
-state where they do by default, which is in memory.
+`container` does, and the OCI runtimes keep their state where they do by default, which is in memory. crun is there in two
+ways: as it comes, with a cgroup, which runc needs too; and without one, since `container` makes none.
 """
 
 import json
@@ -185,6 +185,7 @@ def oci(program, kind, *options):
         program, *options, "run", "--bundle", bundle(program, place, command, kind), name]
 
 
+SAME = "namespaces, mounts and capabilities as those of `container`; "
 SPEC = "what `spec` writes, without a terminal; the root is read-only"
 BWRAP_ROOT = "with `--bind`, it has no layer to write to: before 0.11 it knows no overlay"
 PEERS = [
@@ -201,11 +202,13 @@ PEERS = [
          note="its directory is removed before each start", prepare="rm -rf {state}/{id}"),
     Peer("bwrap-bare", "bwrap, as container --bare", "bwrap", bwrap(BARE), BWRAP_ROOT),
     Peer("bwrap", "bwrap, as container", "bwrap", bwrap(None), BWRAP_ROOT),
-    Peer("crun", "crun run, same namespaces", "crun", oci("crun", "same", "--cgroup-manager=disabled"),
-         "namespaces, mounts and capabilities as those of `container`; no cgroup"),
+    Peer("crun", "crun run, same namespaces", "crun", oci("crun", "same"),
+         SAME + "it makes a cgroup, unless it is told not to"),
+    Peer("crun-alone", "crun run, same namespaces, no cgroup", "crun",
+         oci("crun", "same", "--cgroup-manager=disabled"), SAME + "it is told to make no cgroup"),
     Peer("crun-spec", "crun run, spec's own bundle", "crun", oci("crun", "spec"), SPEC),
     Peer("runc", "runc run, same namespaces", "runc", oci("runc", "same"),
-         "namespaces, mounts and capabilities as those of `container`; it makes a cgroup, since it cannot do without"),
+         SAME + "it makes a cgroup, since it cannot do without"),
     Peer("runc-spec", "runc run, spec's own bundle", "runc", oci("runc", "spec"), SPEC),
     Peer("nspawn", "systemd-nspawn", "systemd-nspawn", nspawn, "overlay in memory; not registered with systemd"),
 ]
