@@ -1,8 +1,8 @@
 """Who is measured: each peer as a list of words that runs a command in the Alpine root.
 
 Where peers can be set up in several ways, they have the one that is best for them: bwrap runs the command as PID 1 as
-`container` does, and the OCI runtimes keep their state where they do by default, which is in memory. crun is there in two
-ways: as it comes, with a cgroup, which runc needs too; and without one, since `container` makes none.
+`container` does, and the OCI runtimes keep their state where they do by default, which is in memory. crun is there in
+two ways: as it comes, with a cgroup, which runc needs too; and without one, since `container` makes none.
 """
 
 import json
