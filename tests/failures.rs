@@ -264,6 +264,24 @@ fn each_failure_of_a_step_that_was_asked_for_is_said_and_leaves_nothing_either()
 }
 
 #[test]
+fn a_state_directory_inside_the_image_is_said_to_be_there() {
+    let host = Host::new("inside");
+    let image = host.own_image("img");
+    let mut command = host.command(&[&*host.id, "img", "true"]);
+    command.env("CONTAINER_IMAGES", host.dir.join("images")).env("CONTAINER_STATE", image.join("state"));
+    let refused = outcome(&mut command);
+    assert_eq!((refused.status, refused.stdout.as_str()), (125, ""));
+    assert!(refused.stderr.contains("ELOOP"), "{refused:?}");
+    assert!(
+        refused.stderr.ends_with(
+            "hint: of the image and the container's directory one lies in the other: choose another CONTAINER_STATE\n"
+        ),
+        "{refused:?}"
+    );
+    assert!(!image.join("state").exists());
+}
+
+#[test]
 fn a_terminal_that_cannot_be_given_to_the_user_is_used_all_the_same() {
     let host = Host::new("roots");
     let options = ["-t", "-u", "daemon"];
