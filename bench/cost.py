@@ -120,8 +120,7 @@ def tried(bench, tell):
 
 def timed(bench, variants, rounds, runs, tell):
     """As the peers are timed."""
-    words = {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], ID) for peer in variants}
-    return measure.sweep(bench, variants, words, [1], rounds, runs, tell=tell)
+    return measure.sweep(bench, variants, measure.true_in(bench, variants, ID), [1], rounds, runs, tell=tell)
 
 
 def loaded(program, more):

@@ -110,10 +110,14 @@ def sweep(bench, peers, words, levels, rounds, runs, enter=nothing, tell=print):
     return results
 
 
+def true_in(bench, peers, name="bench-1"):
+    """For `sweep`: each peer with `true`, at every level."""
+    return {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], name) for peer in peers}
+
+
 def start(bench, peers, tell):
     """From start to finish of `true`, one container at a time: {peer: {"1": rounds}}."""
-    words = {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], "bench-1") for peer in peers}
-    return sweep(bench, peers, words, [1], bench.rounds, bench.runs, tell=tell)
+    return sweep(bench, peers, true_in(bench, peers), [1], bench.rounds, bench.runs, tell=tell)
 
 
 def in_flight(bench, peers, tell):
@@ -130,7 +134,7 @@ def in_flight(bench, peers, tell):
 
 def among_containers(bench, peers, tell):
     """`true` while 0, 99 and 999 containers are alive, so it is in the 1st, the 100th and the 1000th."""
-    words = {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], "bench-1") for peer in peers}
+    words = true_in(bench, peers)
     with Population(bench) as population:
         return sweep(bench, peers, words, bench.alive, bench.sweep_rounds, bench.sweep_runs, population.be,
                      tell)
@@ -138,7 +142,7 @@ def among_containers(bench, peers, tell):
 
 def among_mounts(bench, peers, tell):
     """`true` with 0, 10, 100 and 1000 more mounts in the mount namespace of the host."""
-    words = {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], "bench-1") for peer in peers}
+    words = true_in(bench, peers)
     with Mounts(bench) as mounts:
         return sweep(bench, peers, words, bench.mounts, bench.sweep_rounds, bench.sweep_runs, mounts.be, tell)
 
@@ -147,7 +151,7 @@ def on_disks(bench, peers, tell):
     """`true` with the image and the container's files on an ordinary ext4, and on the machine's own disk."""
     if bench.place.why_own:
         raise Missing(bench.place.why_own)
-    words = {peer.name: lambda _, peer=peer: bench.words(peer, ["true"], "bench-1") for peer in peers}
+    words = true_in(bench, peers)
     with Disks(bench) as disks:
         return sweep(bench, peers, words, ["ordinary", "own"], bench.sweep_rounds, bench.sweep_runs, disks.be, tell)
 

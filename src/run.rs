@@ -94,7 +94,7 @@ pub static PARENT: [Step; 9] = [
     parent(
         "clone",
         "04-clone.md\n\
-         set_tid_address rt_sigaction clone prctl munmap\n\
+         set_tid_address rt_sigaction clone close prctl write munmap\n\
          New namespaces begin with a new process, which sees its own mounts and its own PIDs.",
     ),
     parent(
@@ -396,7 +396,7 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     let has_terminal = terminal::is_wanted(spec);
     let link = if has_terminal || spec.init { Some(sys::socketpair().map_err(failed)?) } else { None };
     begin(CLONE);
-    let (mut near, far) = link.map_or((None, None), |(near, far)| (Some(near), Some(far)));
+    let (mut near, far) = link.unzip();
     let mut has_failed = false;
     let child = start(spec, &mut stack, || {
         explain::child_runs(true);

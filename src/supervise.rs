@@ -60,6 +60,8 @@ pub struct Inbox {
 
 impl Inbox {
     /// Opens it. A signal that was ignored goes on being ignored, and is not passed on.
+    ///
+    /// This is the first descriptor that stays. Where more are to follow, none of them may come to be stdin or stdout.
     pub fn open(spec: &Spec) -> Result<Self, Errno> {
         if spec.terminal == Some(true) || spec.init {
             open_standard()?;

@@ -181,11 +181,11 @@ fn mount_memory(memory: Memory, text: &mut Text) -> Result<(), Reported> {
 
 const DANGLING: &[u8] = b"a symbolic link on the way leads to nothing in the container";
 
-/// Makes what something is to be mounted on, and the directories above it, if it is missing.
+/// Makes what something is to be mounted on, or where the command is to begin, and the directories above it, if it is missing.
 ///
 /// Symbolic links are followed, and end in the container's root. With `--pid host` there is one kind of link in sight that
 /// does not, /proc/PID/root and its like: these are refused.
-fn make_place(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Reported> {
+pub fn make_place(dir: &[u8], is_directory: bool, text: &mut Text) -> Result<(), Reported> {
     const MAGIC: &[u8] =
         b"a symbolic link on the way leads in circles, or through /proc and out of the container";
     // What is there is not closed here, since execve(2) closes all descriptors.

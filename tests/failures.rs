@@ -214,7 +214,7 @@ const OPTIONAL: [(&str, &str, &str); 21] = [
     ("envfile", "mmap:error=ENOMEM:when=1", "ENVFILE: ENOMEM (Cannot allocate memory)"),
     ("envfile", "pread64:error=EIO:when=1", "ENVFILE: EIO (Input/output error)"),
     ("workdir", "chdir:error=EACCES", "/new/dir: EACCES (Permission denied)"),
-    ("workdir", "mkdirat:error=EROFS:when=1", "/new/dir: EROFS (Read-only file system)"),
+    ("workdir", "mkdirat:error=EROFS:when=1", "/new: EROFS (Read-only file system)"),
     ("workdir", "mkdirat:error=ENOSPC:when=2", "/new/dir: ENOSPC (No space left on device)"),
     ("workdir", "fchmodat:error=EPERM:when=2", "/new/dir: EPERM (Operation not permitted)"),
     ("workdir", "chdir:error=ENOENT", "/new/dir: ENOENT (No such file or directory)"),

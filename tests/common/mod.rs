@@ -105,8 +105,9 @@ impl Host {
     /// An image of this test's own: a copy of busybox, in a directory of images of its own.
     pub fn own_image(&self, name: &str) -> PathBuf {
         let image = self.dir.join("images").join(name);
-        fs::create_dir_all(image.parent().unwrap()).unwrap();
-        shell(&format!("cp -a '{}' '{}'", images().join("busybox").display(), image.display()));
+        fs::create_dir_all(&image).unwrap();
+        // What is in it, even if the image is a symbolic link to one.
+        shell(&format!("cp -a '{}/.' '{}'", images().join("busybox").display(), image.display()));
         image
     }
 
