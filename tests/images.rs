@@ -76,11 +76,15 @@ impl Builder {
 
     /// Starts a build, and at this file's appearance does what Ctrl-C does: SIGINT to the process group.
     fn interrupt_at(&self, mark: &str, command: &mut Command) -> Outcome {
+        interrupt(self.start_until(mark, command))
+    }
+
+    fn start_until(&self, mark: &str, command: &mut Command) -> Child {
         let mark = self.host.dir.join(mark);
         let _ = fs::remove_file(&mark); // It is there if this is not the first time.
         let child = self.start(command);
         wait_until("the build is where it shall be interrupted", || mark.exists());
-        interrupt(child)
+        child
     }
 
     /// Puts a script in the place of a program.
@@ -145,8 +149,12 @@ impl Drop for Builder {
 }
 
 fn interrupt(child: Child) -> Outcome {
-    shell(&format!("kill -INT -- -{}", child.id()));
+    signal_group("INT", &child);
     end_of(child)
+}
+
+fn signal_group(signal: &str, child: &Child) {
+    shell(&format!("kill -{signal} -- -{}", child.id()));
 }
 
 fn end_of(child: Child) -> Outcome {
@@ -666,6 +674,23 @@ fn ctrl_c_at_any_moment_leaves_the_whole_image_or_nothing() {
         }
     }
     assert!(statuses.contains(&130), "some were interrupted: {statuses:?}");
+}
+
+#[test]
+fn a_build_that_is_stopped_ends_after_the_command_that_still_writes() {
+    let builder = Builder::root("writes");
+    make_plain_tree(&builder.host);
+    let mark = format!("touch '{}/at-tar'", builder.host.dir.display());
+    builder.wrap("tar", &format!("trap '' TERM HUP\n{mark}\nsleep 0.5\nreal \"$@\""));
+    for signal in ["TERM", "HUP"] {
+        let child = builder.start_until("at-tar", builder.command("img").env("TAR", "archive"));
+        let group = child.id();
+        signal_group(signal, &child);
+        end_of(child).assert(143, "", "img: from tar archive: stopped\n");
+        let alive = common::outcome(Command::new("pgrep").args(["-a", "-g", &group.to_string()]));
+        assert_eq!(alive.stdout, "", "{signal}");
+        builder.assert_images(&[]);
+    }
 }
 
 #[test]
