@@ -42,7 +42,7 @@ fn ctrl_z_stops_all_of_the_job_that_the_container_is_in() {
     pty.expect("Stopped");
     pty.expect("outside> ");
     pty.type_in("fg\r");
-    wait_until("it goes on", || states(&host) == "S");
+    wait_until("it goes on", || states(&host) == "S" && pty.is_raw());
     pty.type_in("\x03");
     pty.expect("after\r\n");
     pty.expect("outside> ");
@@ -143,7 +143,7 @@ fn a_command_that_is_killed_from_outside_leaves_the_modes_as_they_were() {
     let (host, mut pty) = (Host::new("killed"), Pty::new());
     let before = pty.modes();
     let mut container = pty.start(&host, &[], "alpine", &["sleep", "1000"]);
-    wait_until("it sleeps", || pty.is_raw());
+    wait_until("it sleeps", || host.runs("sleep") && pty.is_raw());
     common::shell(&format!("kill -9 {}", host.processes()[0]));
     assert_eq!(pty.end(&mut container), Some(137));
     assert_eq!(pty.modes(), before);
@@ -291,8 +291,9 @@ fn started_in_the_background_it_gets_the_keys_once_it_was_stopped_and_taken_to_t
     let before = pty.modes();
     pty.type_in("$CONTAINER $ID alpine cat &\n");
     wait_until("it runs", || host.processes().len() == 1);
-    pty.type_in("kill -TSTP $!\n");
-    wait_until("it is stopped", || states(&host) == "T");
+    pty.type_in("kill -TSTP $!; wait $!; echo $?.\n"); // The shell knows of the stop when it can be taken back.
+    pty.expect("147.\r\n");
+    assert_eq!(states(&host), "T");
     pty.type_in("fg\n");
     wait_until("it is raw", || pty.is_raw());
     cat_gets_the_keys(&mut pty);

@@ -85,8 +85,7 @@ impl Host {
     pub fn processes(&self) -> Vec<u32> {
         let mark = format!("HOSTNAME={}", self.id);
         let is_ours = |pid: &u32| {
-            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environ.split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes()))
+            environ(*pid).split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes()))
         };
         let pids =
             fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -132,6 +131,22 @@ impl Drop for Host {
             assert_eq!(mountinfo(), self.mounts, "the mounts of the host have changed");
         }
         fs::remove_dir_all(&self.dir).unwrap();
+    }
+}
+
+/// The environment of a process. In the middle of an execve(2) it has none yet, which does not count.
+fn environ(pid: u32) -> Vec<u8> {
+    let is_settled = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let end_of_environ = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(48)); // proc(5): the 51st
+        end_of_environ != Some("0") || fs::read_link(format!("/proc/{pid}/exe")).is_err() // A thread of the kernel has none.
+    };
+    loop {
+        let was_settled = is_settled();
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if !environ.is_empty() || was_settled && is_settled() {
+            return environ;
+        }
     }
 }
 
