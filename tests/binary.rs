@@ -104,9 +104,12 @@ fn every_system_call_is_made_by_a_function_of_the_core() {
 fn the_waiting_supervisor_is_at_most_64_kib_resident() {
     let host = Host::new("memory");
     let supervisor = host.start_sleeping();
-    let resident = shell(&format!("awk '/VmRSS/ {{ print $2 }}' /proc/{}/status", supervisor.pid()));
-    let kib: u32 = resident.trim().parse().unwrap();
-    assert!(cfg!(debug_assertions) || kib <= 64, "{kib} KiB");
+    let limit = if cfg!(debug_assertions) { 1000 } else { 64 };
+    // The command may sleep before the supervisor does, which gives its code back first.
+    common::wait_until("it is small", || {
+        let resident = shell(&format!("awk '/VmRSS/ {{ print $2 }}' /proc/{}/status", supervisor.pid()));
+        (1..=limit).contains(&resident.trim().parse().unwrap())
+    });
 }
 
 #[test]
