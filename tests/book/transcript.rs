@@ -357,6 +357,8 @@ mod tests {
 
     #[test]
     fn examples_share_a_shell_and_the_status_of_the_last() {
+        // The number of a mount namespace that ends is given to the next one, which could be a document's.
+        let _pages = crate::PAGES.lock().unwrap_or_else(PoisonError::into_inner);
         let examples =
             examples("```console\n$ x=1; printf 'a\\nb'\n$ false\n$ echo $? $x >&2; pwd\n```\n").run;
         assert_eq!(run("made up", &examples), ["a\nb\n", "", &format!("1 1\n{ROOT}\n")]);
@@ -370,7 +372,7 @@ mod tests {
     #[test]
     fn what_an_example_leaves_on_the_machine_is_noticed() {
         // The documents' examples must not see it.
-        let _pages = crate::PAGES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _pages = crate::PAGES.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(complaint("setsid sleep 1000 & sleep 0.1").starts_with("processes are left: "));
         assert!(complaint("exit 0").starts_with("the shell of made up ended early"));
         let (pid, name) = (std::process::id(), format!("/tmp/container/left-{}", std::process::id()));
