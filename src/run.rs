@@ -428,15 +428,7 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
     begin(WAIT);
     drop(far); // Nothing more comes through the link once the child has closed its end too.
     let child = child?;
-    let mut master = None;
-    if let Some(near) = near.map(OwnedFd::leak) {
-        if has_terminal {
-            master = sys::recvmsg(near).map_err(failed)?;
-            has_failed |= master.is_none();
-        }
-        // The end comes when the child has become the command, or has ended.
-        has_failed |= sys::read(near, &mut [0]).map_err(failed)? > 0;
-    }
+    let (master, has_told) = hear(near, has_terminal).map_err(failed)?;
     if spec.is_volatile() {
         state.unmark();
     }
@@ -453,7 +445,16 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
         }
     }
     .map_err(failed)?;
-    if has_failed { Err(Reported::from_status(status)) } else { Ok(status) }
+    if has_failed || has_told { Err(Reported::from_status(status)) } else { Ok(status) }
+}
+
+/// What comes through the link, if there is one, until the child has become the command or has ended: the master of the command's
+/// terminal, and whether the child tells that it has failed.
+fn hear(near: Option<OwnedFd>, has_terminal: bool) -> Result<(Option<OwnedFd>, bool), Errno> {
+    let Some(link) = near.map(OwnedFd::leak) else { return Ok((None, false)) };
+    let master = if has_terminal { sys::recvmsg(link)? } else { None };
+    let is_missing = has_terminal && master.is_none();
+    Ok((master, sys::read(link, &mut [0])? > 0 || is_missing))
 }
 
 /// Starts the child in its namespaces, and returns when it has become the command or has failed to.
