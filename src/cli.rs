@@ -9,7 +9,7 @@ use crate::print::Printer;
 use crate::run::{PARENT, SEQUENCE, WRITE};
 use crate::spec::{Command, Name, Skipped, Spec};
 use crate::step::{self, Reported, Step};
-use crate::sys::{Errno, Process, STDOUT, Word, before_nul};
+use crate::sys::{CStrPtr, Errno, Process, STDOUT, before_nul};
 use crate::text::{Text, cut, has, split, visible};
 use crate::user;
 use crate::volume::{self, Memory, Volume};
@@ -231,7 +231,7 @@ fn no_step(word: &CStr) -> Reported {
 }
 
 /// Words of argv or of the environment.
-pub type Words = &'static [Option<Word<'static>>];
+pub type Words = &'static [Option<CStrPtr<'static>>];
 
 /// Reads the whole command line and the variables of the environment that count.
 ///
@@ -435,7 +435,7 @@ fn parse_operands(spec: &mut Spec<'static>, operands: Words) -> Result<(), Repor
 
 const RULE: &[u8] = b" is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit";
 
-fn name(word: Word<'static>, what: &[u8]) -> Result<Name<'static>, Reported> {
+fn name(word: CStrPtr<'static>, what: &[u8]) -> Result<Name<'static>, Reported> {
     let word = word.to_cstr();
     let is_option = word.to_bytes().starts_with(b"-");
     let place: &[u8] = if is_option { b"; options stand before ID" } else { b"" };
@@ -457,9 +457,9 @@ fn variable(env: Words, name: &[u8]) -> Option<&'static CStr> {
 }
 
 /// The whole `NAME=value` of an environment variable.
-pub fn entry<'a>(env: &'a [Option<Word<'a>>], name: &[u8]) -> Option<Word<'a>> {
+pub fn entry<'a>(env: &'a [Option<CStrPtr<'a>>], name: &[u8]) -> Option<CStrPtr<'a>> {
     let is_named =
-        |word: &Word| word.to_bytes().strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='));
+        |word: &CStrPtr| word.to_bytes().strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='));
     env.iter().flatten().copied().find(is_named)
 }
 
@@ -498,7 +498,7 @@ mod tests {
 
     /// The spec of a command line that is all options.
     fn spec_of(word: &'static CStr, value: Option<&'static CStr>) -> Spec<'static> {
-        let words: [Option<Word>; 3] = [Some(word.into()), value.map(Word::from), None];
+        let words: [Option<CStrPtr>; 3] = [Some(word.into()), value.map(CStrPtr::from), None];
         let mut given = Given::new(Box::leak(Box::new(words)));
         let mut spec = Spec::NEW;
         while given.next() == Ok(true) {

@@ -9,7 +9,7 @@ use crate::cli::{self, entry};
 use crate::file::File;
 use crate::spec::Spec;
 use crate::step::{self, Reported};
-use crate::sys::{Errno, Memory, Vector, Word, before_nul};
+use crate::sys::{Argv, CStrPtr, Errno, Memory, before_nul};
 use crate::text::{cut, decimal, has, split, visible};
 
 /// PATH inside, as docker sets it.
@@ -124,7 +124,7 @@ fn has_name(variable: &CStr) -> bool {
 
 /// The variables themselves, and NULL after the last.
 pub struct Environment<'a> {
-    words: [Option<Word<'a>>; MOST + 1],
+    words: [Option<CStrPtr<'a>>; MOST + 1],
 }
 
 impl<'a> Environment<'a> {
@@ -162,7 +162,7 @@ impl<'a> Environment<'a> {
     }
 
     /// Adds `NAME=VALUE`; or, for `NAME` alone, what the caller's environment has, if it has it.
-    fn add_from(&mut self, env: &'a [Option<Word<'a>>], variable: &'a CStr) -> Result<(), Errno> {
+    fn add_from(&mut self, env: &'a [Option<CStrPtr<'a>>], variable: &'a CStr) -> Result<(), Errno> {
         if has(variable.to_bytes(), b'=') {
             return self.add(variable.into());
         }
@@ -170,17 +170,18 @@ impl<'a> Environment<'a> {
     }
 
     /// Adds a variable, in the place of the one of the same name.
-    fn add(&mut self, word: Word<'a>) -> Result<(), Errno> {
+    fn add(&mut self, word: CStrPtr<'a>) -> Result<(), Errno> {
         let name = name_of(word.to_bytes());
-        let is_its = |place: &&mut Option<Word>| place.is_none_or(|known| name_of(known.to_bytes()) == name);
+        let is_its =
+            |place: &&mut Option<CStrPtr>| place.is_none_or(|known| name_of(known.to_bytes()) == name);
         let place = self.words.iter_mut().take(MOST).find(is_its).ok_or(Errno::E2BIG)?;
         *place = Some(word);
         Ok(())
     }
 
     /// As envp.
-    pub fn vector(&self) -> Option<Vector<'_>> {
-        Vector::new(&self.words)
+    pub fn vector(&self) -> Option<Argv<'_>> {
+        Argv::new(&self.words)
     }
 
     /// The directories in which a command is looked for, with colons between them.
@@ -211,7 +212,7 @@ mod tests {
         assert_eq!(environment.add(strings[MOST].as_c_str().into()), Err(Errno::E2BIG));
         assert_eq!(environment.add(c"V7=seven".into()), Ok(()));
         assert!(environment.vector().is_some());
-        assert_eq!(entry(&environment.words, b"V7").map(Word::to_bytes), Some(&b"V7=seven"[..]));
+        assert_eq!(entry(&environment.words, b"V7").map(CStrPtr::to_bytes), Some(&b"V7=seven"[..]));
         assert_eq!(environment.words.iter().flatten().count(), MOST);
     }
 }

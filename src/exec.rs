@@ -7,7 +7,7 @@ use crate::interpreter;
 use crate::run::Scene;
 use crate::spec::Command;
 use crate::step::{self, Reported};
-use crate::sys::{self, Errno, Vector, Word};
+use crate::sys::{self, Argv, CStrPtr, Errno};
 use crate::text::{Text, has, split, visible};
 
 /// What runs a file that is of no format the kernel knows.
@@ -42,7 +42,7 @@ pub fn exec(scene: &mut Scene) -> Result<(), Reported> {
 }
 
 /// Tries the places where the command may be, until one of them runs it; returns why none did.
-fn search(command: Command, directories: &[u8], argv: Vector, env: Vector) -> Errno {
+fn search(command: Command, directories: &[u8], argv: Argv, env: Argv) -> Errno {
     let mut remembered = Errno::ENOENT;
     let found = find_place(command.name(), directories, &mut Text::new(), &mut |path| match run(
         path, command, argv, env,
@@ -75,7 +75,7 @@ fn find_place(
 }
 
 /// execve, and once more through the shell if the kernel does not know the format: a script may lack its `#!` line.
-fn run(path: &CStr, command: Command, argv: Vector, env: Vector) -> Errno {
+fn run(path: &CStr, command: Command, argv: Argv, env: Argv) -> Errno {
     match sys::execve(path, argv, env) {
         Errno::ENOEXEC => run_in_shell(path, command, env),
         errno => errno,
@@ -84,15 +84,15 @@ fn run(path: &CStr, command: Command, argv: Vector, env: Vector) -> Errno {
 
 /// `/bin/sh PATH ARG...`
 #[inline(never)] // Its 64 KiB are on the stack only while it runs: in the stack of who calls it, each page would be touched for nothing.
-fn run_in_shell(path: &CStr, command: Command, env: Vector) -> Errno {
+fn run_in_shell(path: &CStr, command: Command, env: Argv) -> Errno {
     const MOST: usize = 8192;
     let mut words = [None; MOST];
     let [zeroth, first, rest @ ..] = &mut words;
-    (*zeroth, *first) = (Some(Word::from(SHELL)), Some(path.into()));
+    (*zeroth, *first) = (Some(CStrPtr::from(SHELL)), Some(path.into()));
     let arguments = command.arguments();
     let Some(places) = rest.get_mut(..arguments.len()) else { return Errno::E2BIG };
     places.copy_from_slice(arguments);
-    match Vector::new(&words).map(|argv| sys::execve(SHELL, argv, env)) {
+    match Argv::new(&words).map(|argv| sys::execve(SHELL, argv, env)) {
         Some(Errno::ENOENT) | None => Errno::ENOEXEC, // There is no shell: what was wrong first still is.
         Some(errno) => errno,
     }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Re
 
 use crate::print::Printer;
 use crate::step::{self, Step};
-use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, Signals, Strings};
+use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, SigSet, Strings};
 use crate::text::{decimal, split};
 use crate::words;
 
@@ -50,7 +50,7 @@ pub fn start(explain: Explain, colour_is_wanted: bool) {
 }
 
 /// From now on, tells nothing more.
-pub fn fall_silent() {
+pub fn stop_tracing() {
     sys::observe(None);
 }
 
@@ -172,11 +172,11 @@ impl Line {
             }
             match argument {
                 Argument::Text(text) => self.string(text),
-                Argument::Vector(strings) => self.strings(strings),
+                Argument::Argv(strings) => self.strings(strings),
                 Argument::Environment(strings) => {
                     self.put(b"/* ").number(strings.count() as u32).put(b" vars */")
                 }
-                Argument::Signals(set) => self.signals(set),
+                Argument::SigSet(set) => self.signals(set),
                 Argument::Register(kind, register) => self.register(kind, register),
             };
         }
@@ -196,9 +196,9 @@ impl Line {
     }
 
     /// Without their first three letters, and `~[…]` for all but those, as strace(1) has them.
-    fn signals(&mut self, set: Signals) -> &mut Self {
+    fn signals(&mut self, set: SigSet) -> &mut Self {
         let are_most = set.has(64);
-        let set = if are_most { Signals::ALL.without(set) } else { set };
+        let set = if are_most { SigSet::ALL.without(set) } else { set };
         self.put(if are_most { b"~[" } else { &b"["[..] });
         let mut separator = &b""[..];
         for signal in 1..65 {

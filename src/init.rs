@@ -31,7 +31,7 @@ fn divide(env: Words) -> Result<(), Errno> {
         }
         return Ok(());
     };
-    explain::fall_silent(); // Two would talk at once.
+    explain::stop_tracing(); // Two would talk at once.
     sys::erase(env);
     sys::close_all()?;
     sys::exit_group(keep(command).unwrap_or(run::FAILED))
@@ -43,7 +43,7 @@ fn keep(command: Pid) -> Result<u8, Errno> {
     loop {
         match sys::read_signal(inbox.borrow())? {
             libc::SIGCHLD => {
-                while let Ok(Some((pid, status))) = sys::wait4_now(None) {
+                while let Ok(Some((pid, status))) = sys::wait4_nohang(None) {
                     if pid == command && !status.is_stopped() {
                         return Ok(status.shell_status());
                     }

@@ -31,7 +31,7 @@ use crate::spec::Spec;
 use crate::state::State;
 use crate::step::{self, Action, Reported, Step, begin};
 use crate::supervise::{Charge, Inbox};
-use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, Signals, Stack};
+use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, SigSet, Stack};
 use crate::terminal::Terminal;
 use crate::text::Text;
 use crate::user::{self, Identity};
@@ -332,7 +332,7 @@ pub struct Scene<'a> {
     /// See has_terminal: its end of the terminal.
     pub slave: Option<BorrowedFd<'a>>,
     /// The signals that the caller had ignored.
-    pub ignored: Signals,
+    pub ignored: SigSet,
     /// The files of `--env-file`.
     pub files: &'a Files,
     /// Who the command will be, once that is known.
@@ -412,7 +412,7 @@ fn contain(spec: &Spec, state: &State, files: &mut Files) -> Result<u8, Reported
             link: far.as_ref().map(OwnedFd::borrow),
             has_terminal,
             slave: None,
-            ignored: inbox.as_ref().map_or(Signals::NONE, |inbox| inbox.ignored),
+            ignored: inbox.as_ref().map_or(SigSet::NONE, |inbox| inbox.ignored),
             devices: Default::default(),
             volumes: Default::default(),
             has_names: false,

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::cli;
 use crate::explain::Explain;
 use crate::step::Reported;
-use crate::sys::{Vector, Word};
+use crate::sys::{Argv, CStrPtr};
 use crate::text::{Text, decimal, has};
 
 /// All that the run sequence needs to know.
@@ -181,14 +181,14 @@ impl<'a> Name<'a> {
 #[derive(Clone, Copy)]
 pub struct Command<'a> {
     name: &'a CStr,
-    words: &'a [Option<Word<'a>>],
+    words: &'a [Option<CStrPtr<'a>>],
 }
 
 impl<'a> Command<'a> {
     /// Takes `[Some(command), arguments…, None]`.
-    pub fn new(words: &'a [Option<Word<'a>>]) -> Option<Self> {
+    pub fn new(words: &'a [Option<CStrPtr<'a>>]) -> Option<Self> {
         let name = words.first()?.as_ref()?.to_cstr();
-        Vector::new(words).map(|_| Self { name, words })
+        Argv::new(words).map(|_| Self { name, words })
     }
 
     /// The command's own word.
@@ -197,12 +197,12 @@ impl<'a> Command<'a> {
     }
 
     /// The command as argv.
-    pub fn argv(self) -> Option<Vector<'a>> {
-        Vector::new(self.words)
+    pub fn argv(self) -> Option<Argv<'a>> {
+        Argv::new(self.words)
     }
 
     /// The arguments after the command's own word, with their NULL.
-    pub fn arguments(self) -> &'a [Option<Word<'a>>] {
+    pub fn arguments(self) -> &'a [Option<CStrPtr<'a>>] {
         self.words.get(1..).unwrap_or_default()
     }
 }

@@ -8,7 +8,7 @@ use crate::file::open_standard;
 use crate::run::Scene;
 use crate::spec::Spec;
 use crate::step::{self, Reported};
-use crate::sys::{self, BorrowedFd, Errno, Pid, Signals};
+use crate::sys::{self, BorrowedFd, Errno, Pid, SigSet};
 use crate::terminal::Terminal;
 use crate::text::{Text, cut, decimal, number, split};
 
@@ -44,18 +44,18 @@ pub fn die_with_the_supervisor(scene: &Scene) -> Result<(), Reported> {
 
 /// The signals that the supervisor takes, to pass them on: all but those that cannot be taken, and those that stop whoever uses a
 /// terminal out of turn. None of them may end it before it has put the terminal back. It takes SIGCHLD for itself.
-pub const TAKEN: Signals =
-    Signals::ALL.without(Signals::of(&[libc::SIGKILL, libc::SIGSTOP, libc::SIGTTIN, libc::SIGTTOU]));
+pub const TAKEN: SigSet =
+    SigSet::ALL.without(SigSet::of(&[libc::SIGKILL, libc::SIGSTOP, libc::SIGTTIN, libc::SIGTTOU]));
 
 /// Those of them that stop a process by default, and those that do nothing to it.
-const STOPPING: Signals = Signals::of(&[libc::SIGTSTP]);
-const HARMLESS: Signals = Signals::of(&[libc::SIGCONT, libc::SIGWINCH, libc::SIGURG]);
+const STOPPING: SigSet = SigSet::of(&[libc::SIGTSTP]);
+const HARMLESS: SigSet = SigSet::of(&[libc::SIGCONT, libc::SIGWINCH, libc::SIGURG]);
 
 /// signals, in the parent: the signals that are for the command wait from now on, until somebody reads them.
 pub struct Inbox {
     descriptor: BorrowedFd<'static>,
     /// What this process was told to ignore by whoever started it, as nohup(1) does.
-    pub ignored: Signals,
+    pub ignored: SigSet,
 }
 
 impl Inbox {
@@ -66,8 +66,8 @@ impl Inbox {
         if spec.terminal == Some(true) || spec.init {
             open_standard()?;
         }
-        let ignored = disposition(b"self", &[b"SigIgn:\t"]).unwrap_or(Signals::NONE);
-        let taken = TAKEN.without(ignored.without(Signals::of(&[libc::SIGCHLD])));
+        let ignored = disposition(b"self", &[b"SigIgn:\t"]).unwrap_or(SigSet::NONE);
+        let taken = TAKEN.without(ignored.without(SigSet::of(&[libc::SIGCHLD])));
         sys::rt_sigprocmask(taken)?;
         Ok(Self { descriptor: sys::signalfd(taken)?.leak(), ignored })
     }
@@ -75,7 +75,7 @@ impl Inbox {
 
 /// What a process does with signals, as its file `status` in /proc tells it: those that stand behind one of these names. None if it
 /// cannot be read.
-fn disposition(process: &[u8], names: &[&[u8]]) -> Option<Signals> {
+fn disposition(process: &[u8], names: &[&[u8]]) -> Option<SigSet> {
     let buffer = &mut [0; 2048];
     let status = read_of(process, b"/status", buffer)?;
     let mut signals = 0;
@@ -83,7 +83,7 @@ fn disposition(process: &[u8], names: &[&[u8]]) -> Option<Signals> {
         let line = split(status, b'\n').find_map(|line| line.strip_prefix(*name))?;
         signals |= line.iter().fold(0, |number, digit| number << 4 | u64::from(value_of(*digit)));
     }
-    Some(Signals(signals))
+    Some(SigSet(signals))
 }
 
 /// The value of a hexadecimal digit.
@@ -101,13 +101,13 @@ fn read_of<'b>(process: &[u8], name: &[u8], buffer: &'b mut [u8]) -> Option<&'b 
 }
 
 /// session, in the command's process: signals act on it as they do on any process, whatever this program or its caller had.
-pub fn reset_signals(ignored: Signals) -> Result<(), Errno> {
+pub fn reset_signals(ignored: SigSet) -> Result<(), Errno> {
     for signal in 1..65 {
         if ignored.has(signal) && signal != libc::SIGCHLD {
             sys::rt_sigaction_default(signal)?;
         }
     }
-    sys::rt_sigprocmask(Signals::NONE)
+    sys::rt_sigprocmask(SigSet::NONE)
 }
 
 /// The command, as its supervisor sees it.
@@ -156,14 +156,14 @@ impl Charge {
 /// Waits until the command has ended, passes on meanwhile what comes for it, and returns its status as a shell shows it.
 #[inline(never)]
 pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal>) -> Result<u8, Errno> {
-    sys::give_back_code();
+    sys::drop_cold_pages();
     if let Some(terminal) = terminal {
-        explain::fall_silent(); // Both would write to the same terminal, one of them for each key.
+        explain::stop_tracing(); // Both would write to the same terminal, one of them for each key.
         terminal.resize();
     }
     loop {
-        let signals = sys::ready(Some(inbox.descriptor), libc::POLLIN);
-        let nothing = sys::ready(None, 0);
+        let signals = sys::poll_fd(Some(inbox.descriptor), libc::POLLIN);
+        let nothing = sys::poll_fd(None, 0);
         let [typed, shown] = terminal.as_mut().map_or([nothing; 2], Terminal::wishes);
         let mut ready = [signals, typed, shown];
         match sys::ppoll(&mut ready) {
@@ -177,7 +177,7 @@ pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal
             if let Some(status) = handle(signal, charge, terminal)? {
                 return Ok(status);
             }
-            sys::give_back_code();
+            sys::drop_cold_pages();
             continue; // It may not be this process's turn any more to use the terminal outside.
         }
         if let Some(terminal) = terminal
@@ -185,7 +185,7 @@ pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal
             && terminal.is_for(charge.pid)
         {
             charge.deliver(signal, true);
-            sys::give_back_code(); // What has been used for it is not used often.
+            sys::drop_cold_pages(); // What has been used for it is not used often.
         }
     }
 }
@@ -193,7 +193,7 @@ pub fn attend(inbox: &Inbox, charge: &mut Charge, terminal: &mut Option<Terminal
 /// What a signal asks for. Returns the command's status if it has ended.
 fn handle(signal: c_int, charge: &mut Charge, terminal: &mut Option<Terminal>) -> Result<Option<u8>, Errno> {
     match (signal, terminal.as_mut()) {
-        (libc::SIGCHLD, _) => match sys::wait4_now(Some(charge.pid))? {
+        (libc::SIGCHLD, _) => match sys::wait4_nohang(Some(charge.pid))? {
             Some((_, status)) if status.is_stopped() => stop(terminal)?,
             Some((_, status)) => {
                 while terminal.as_ref().is_some_and(Terminal::show) {}
@@ -220,7 +220,7 @@ fn handle(signal: c_int, charge: &mut Charge, terminal: &mut Option<Terminal>) -
 /// make(1) does, may not look for a child that stops, and the shell waits for both.
 fn stop(terminal: &mut Option<Terminal>) -> Result<(), Errno> {
     let had_keys = terminal.as_mut().is_some_and(Terminal::give_back);
-    if had_keys { sys::kill_job(libc::SIGSTOP) } else { sys::kill(sys::getpid(), libc::SIGSTOP) }
+    if had_keys { sys::kill_process_group(libc::SIGSTOP) } else { sys::kill(sys::getpid(), libc::SIGSTOP) }
 }
 
 /// With `--bare`: waits until the child has ended; returns its status as a shell shows it.
@@ -232,7 +232,7 @@ pub fn wait(child: Pid) -> Result<u8, Errno> {
     for &signal in &[libc::SIGINT, libc::SIGQUIT] {
         sys::rt_sigaction_ignore(signal)?;
     }
-    sys::give_back_code();
+    sys::drop_cold_pages();
     loop {
         match sys::wait4(child) {
             Ok(status) => return Ok(status.shell_status()),

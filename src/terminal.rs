@@ -7,7 +7,7 @@ use crate::run::Scene;
 use crate::spec::Spec;
 use crate::step::{self, Reported};
 use crate::sys::{
-    self, BorrowedFd, Errno, Instruction, OwnedFd, Ready, STDERR, STDIN, STDOUT, Size, Termios,
+    self, BorrowedFd, Errno, Instruction, OwnedFd, PollFd, STDERR, STDIN, STDOUT, Size, Termios,
 };
 
 /// Whether the command gets a terminal of its own: where it would else run in the caller's, or as the options say.
@@ -61,7 +61,7 @@ fn open(scene: &mut Scene, link: BorrowedFd) -> Result<(), Reported> {
 fn open_pair(link: BorrowedFd) -> Result<BorrowedFd<'static>, Errno> {
     // Nothing of this is closed, since execve(2) closes all descriptors.
     let master = sys::openat(PTMX, libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK, 0)?.leak();
-    sys::tiocsptlck_unlock(master)?;
+    sys::unlockpt(master)?;
     let slave = sys::tiocgptpeer(master)?.leak();
     // What stdin is not, stdout may be; without either, the kernel's own modes and no size will do.
     let outer = [STDIN, STDOUT].into_iter().find_map(|fd| Some((fd, sys::tcgets(fd).ok()?)));
@@ -200,18 +200,18 @@ impl Terminal {
     }
 
     /// What to wait for: something typed, if there is room for it; something shown; room for what was typed.
-    pub fn wishes(&mut self) -> [Ready; 2] {
+    pub fn wishes(&mut self) -> [PollFd; 2] {
         self.take_keys();
         let reads = self.is_open && self.waiting.is_empty() && (self.is_raw || !self.has_keys);
         let writes = if self.waiting.is_empty() { 0 } else { libc::POLLOUT };
         [
-            sys::ready(reads.then_some(STDIN), libc::POLLIN),
-            sys::ready((!self.is_hung_up).then_some(self.master), libc::POLLIN | writes),
+            sys::poll_fd(reads.then_some(STDIN), libc::POLLIN),
+            sys::poll_fd((!self.is_hung_up).then_some(self.master), libc::POLLIN | writes),
         ]
     }
 
     /// Carries what is ready. Returns the signal that a key stands for, if the command's terminal took it for one.
-    pub fn carry(&mut self, ready: [Ready; 2]) -> Option<c_int> {
+    pub fn carry(&mut self, ready: [PollFd; 2]) -> Option<c_int> {
         let [typed, shown] = ready;
         let mut signal = None;
         if typed.revents != 0 {
@@ -284,7 +284,7 @@ impl Terminal {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(Errno::EINTR) => {}
                 // Somebody made it non-blocking, and its reader is slow.
-                Err(Errno::EAGAIN) => drop(sys::ppoll(&mut [sys::ready(Some(STDOUT), libc::POLLOUT)])),
+                Err(Errno::EAGAIN) => drop(sys::ppoll(&mut [sys::poll_fd(Some(STDOUT), libc::POLLOUT)])),
                 Err(_) => return true, // Nobody looks any more; the command goes on all the same.
             }
         }

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use syscalls::raw_syscall;
 
-use super::{Errno, Signals};
+use super::{Errno, SigSet};
 use crate::text::split;
 
 /// Makes a system call, and turns its result into what the wrapper returns. What a call has no argument for is 0, and so is the
@@ -143,11 +143,11 @@ pub enum Argument<'call> {
     /// A string.
     Text(&'call CStr),
     /// argv.
-    Vector(Strings<'call>),
+    Argv(Strings<'call>),
     /// envp.
     Environment(Strings<'call>),
     /// A set of signals.
-    Signals(Signals),
+    SigSet(SigSet),
     /// Anything else: how the template has it, and the register.
     Register(&'static [u8], usize),
 }
@@ -182,12 +182,12 @@ impl Call {
         let argument = move |kind: &'static [u8], register: usize| match kind {
             // SAFETY: whoever makes the call vouches for the template, and waits while an observer has the call.
             b"%s" => Argument::Text(unsafe { CStr::from_ptr(ptr::with_exposed_provenance(register)) }),
-            b"%v" => Argument::Vector(strings(register)),
+            b"%v" => Argument::Argv(strings(register)),
             b"%e" => Argument::Environment(strings(register)),
             b"%g" => {
                 // SAFETY: it is the address of a set, as whoever makes the call vouches.
                 let set = unsafe { ptr::with_exposed_provenance::<u64>(register).read() };
-                Argument::Signals(Signals(set))
+                Argument::SigSet(SigSet(set))
             }
             _ => Argument::Register(kind, register),
         };

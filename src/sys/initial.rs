@@ -21,14 +21,14 @@
 use core::ptr::NonNull;
 use core::slice;
 
-use super::Word;
+use super::CStrPtr;
 
 /// What a process is given at birth. All of it lives as long as the process.
 pub struct Process {
     /// argv with its NULL.
-    pub args: &'static [Option<Word<'static>>],
+    pub args: &'static [Option<CStrPtr<'static>>],
     /// envp with its NULL.
-    pub env: &'static [Option<Word<'static>>],
+    pub env: &'static [Option<CStrPtr<'static>>],
     /// The effective user ID, which the kernel hands over in auxv: no geteuid(2) is needed.
     pub euid: u32,
 }
@@ -61,7 +61,7 @@ impl Process {
 /// Fills the strings with zeros: whoever reads this process's memory, as through /proc/PID/environ, finds nothing there.
 ///
 /// Every one of them is the empty string then, and so remains a string.
-pub fn erase(words: &'static [Option<Word<'static>>]) {
+pub fn erase(words: &'static [Option<CStrPtr<'static>>]) {
     for word in words.iter().flatten() {
         let bytes = word.to_bytes();
         for byte in bytes {
@@ -104,5 +104,5 @@ unsafe fn auxv_value(auxv: *const usize, wanted: usize) -> usize {
     }
 }
 
-/// A `char *` of the kernel's arrays and an `Option<Word>` are the same word.
-const _: () = assert!(size_of::<Option<Word<'_>>>() == size_of::<Option<NonNull<u8>>>());
+/// A `char *` of the kernel's arrays and an `Option<CStrPtr>` are the same word.
+const _: () = assert!(size_of::<Option<CStrPtr<'_>>>() == size_of::<Option<NonNull<u8>>>());

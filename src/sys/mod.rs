@@ -8,6 +8,7 @@
 mod arch;
 mod call;
 mod credentials;
+mod cstr;
 mod errno;
 mod fd;
 mod fs;
@@ -20,10 +21,10 @@ mod signal;
 mod socket;
 mod stack;
 mod terminal;
-mod word;
 
 pub use call::{Argument, Call, Observer, Strings, observe};
 pub use credentials::{prlimit, setgid, setgroups, setuid};
+pub use cstr::{Argv, CStrPtr, before_nul};
 pub use errno::Errno;
 use fd::CWD;
 pub use fd::{BorrowedFd, OwnedFd, STDERR, STDIN, STDOUT};
@@ -40,16 +41,15 @@ pub use mount::{
 };
 pub use process::{
     Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fork, getpgid, getpid, getppid,
-    prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_now,
+    prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
-    Signals, kill, kill_job, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask, signalfd,
+    SigSet, kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask,
+    signalfd,
 };
-pub use socket::{Ready, ppoll, ready, recvmsg, sendmsg, socketpair};
-pub use stack::{Stack, give_back_code};
+pub use socket::{PollFd, poll_fd, ppoll, recvmsg, sendmsg, socketpair};
+pub use stack::{Stack, drop_cold_pages};
 pub use terminal::{
-    Size, Termios, tcgets, tcsets, tiocgpgrp, tiocgptpeer, tiocgwinsz, tiocsctty, tiocsptlck_unlock,
-    tiocswinsz,
+    Size, Termios, tcgets, tcsets, tiocgpgrp, tiocgptpeer, tiocgwinsz, tiocsctty, tiocswinsz, unlockpt,
 };
-pub use word::{Vector, Word, before_nul};

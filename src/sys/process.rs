@@ -7,7 +7,7 @@ use core::sync::atomic::AtomicU32;
 use syscalls::raw_syscall;
 
 use super::call::{Call, after, before, call, template};
-use super::{Errno, Stack, Vector, arch};
+use super::{Argv, Errno, Stack, arch};
 
 /// A process ID in this process's PID namespace; 0 is a process outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub fn exit_group(status: u8) -> ! {
 /// ENOENT: no such file, or its interpreter or loader is missing. EACCES: not executable, or no regular file.
 /// ENOEXEC: of no format that the kernel knows. ENOTDIR: a component of the path is no directory. E2BIG: too many words.
 /// <https://man7.org/linux/man-pages/man2/execve.2.html>
-pub fn execve(path: &CStr, argv: Vector, envp: Vector) -> Errno {
+pub fn execve(path: &CStr, argv: Argv, envp: Argv) -> Errno {
     // SAFETY: the path ends in a NUL, both vectors in NULL, and the kernel only reads them.
     let failed: Result<(), Errno> =
         unsafe { call!(execve("%s|%v|%e"), path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
@@ -163,7 +163,7 @@ pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
 /// stopped; None if there is nothing new. PID -1 is any child.
 ///
 /// <https://man7.org/linux/man-pages/man2/wait4.2.html>
-pub fn wait4_now(pid: Option<Pid>) -> Result<Option<(Pid, WaitStatus)>, Errno> {
+pub fn wait4_nohang(pid: Option<Pid>) -> Result<Option<(Pid, WaitStatus)>, Errno> {
     let mut status: c_int = 0;
     let (who, options) = (pid.map_or(-1, |pid| pid.0), libc::WNOHANG | libc::WUNTRACED);
     // SAFETY: the kernel writes one int.

@@ -7,9 +7,9 @@ use super::{BorrowedFd, Errno, OwnedFd, Pid};
 
 /// A set of signals, one bit for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signals(pub u64);
+pub struct SigSet(pub u64);
 
-impl Signals {
+impl SigSet {
     /// None.
     pub const NONE: Self = Self(0);
 
@@ -41,7 +41,7 @@ impl Signals {
 ///
 /// The mask is kept across clone(2) and execve(2).
 /// <https://man7.org/linux/man-pages/man2/sigprocmask.2.html>
-pub fn rt_sigprocmask(set: Signals) -> Result<(), Errno> {
+pub fn rt_sigprocmask(set: SigSet) -> Result<(), Errno> {
     // SAFETY: the kernel reads one word.
     unsafe { call!(rt_sigprocmask("SIG_SETMASK|%g|NULL|8"), libc::SIG_SETMASK, &raw const set.0, 0, 8) }
 }
@@ -49,7 +49,7 @@ pub fn rt_sigprocmask(set: Signals) -> Result<(), Errno> {
 /// `signalfd4(-1, &set, 8, SFD_CLOEXEC)`: a descriptor from which those signals can be read that wait.
 ///
 /// <https://man7.org/linux/man-pages/man2/signalfd.2.html>
-pub fn signalfd(set: Signals) -> Result<OwnedFd, Errno> {
+pub fn signalfd(set: SigSet) -> Result<OwnedFd, Errno> {
     // SAFETY: the kernel reads one word; the new descriptor belongs to the result alone.
     unsafe { call!(signalfd4("-1|%g|8|SFD_CLOEXEC"), -1isize, &raw const set.0, 8, libc::SFD_CLOEXEC) }
 }
@@ -78,7 +78,7 @@ pub fn kill(pid: Pid, signal: c_int) -> Result<(), Errno> {
 /// `kill(0, signal)`: sends a signal to all of the process group that this process is in, itself included.
 ///
 /// <https://man7.org/linux/man-pages/man2/kill.2.html>
-pub fn kill_job(signal: c_int) -> Result<(), Errno> {
+pub fn kill_process_group(signal: c_int) -> Result<(), Errno> {
     // SAFETY: as `kill`.
     unsafe { call!(kill("%d|%S"), 0, signal) }
 }

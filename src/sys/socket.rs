@@ -99,18 +99,18 @@ unsafe fn transfer(
 }
 
 /// The kernel's poll(2) struct: a descriptor, and whether something can be read from it or written to it.
-pub type Ready = libc::pollfd;
+pub type PollFd = libc::pollfd;
 
 /// A row for [`ppoll`]: no descriptor is a row that is never ready.
-pub fn ready(fd: Option<BorrowedFd>, events: i16) -> Ready {
-    Ready { fd: fd.map_or(-1, BorrowedFd::raw), events, revents: 0 }
+pub fn poll_fd(fd: Option<BorrowedFd>, events: i16) -> PollFd {
+    PollFd { fd: fd.map_or(-1, BorrowedFd::raw), events, revents: 0 }
 }
 
 /// `ppoll(fds, count, NULL, NULL, 8)`: sleeps until one of the descriptors is ready, for as long as it takes.
 ///
 /// EINTR: a signal with a handler came.
 /// <https://man7.org/linux/man-pages/man2/poll.2.html>
-pub fn ppoll(fds: &mut [Ready]) -> Result<(), Errno> {
+pub fn ppoll(fds: &mut [PollFd]) -> Result<(), Errno> {
     let count = fds.len() as c_uint;
     // SAFETY: the kernel reads and writes so many structs.
     unsafe { call!(ppoll("{...}|%d|NULL|NULL|8"), fds.as_mut_ptr(), count, 0, 0, 8) }

@@ -76,9 +76,9 @@ unsafe extern "C" {
 /// What waits lies before a multiple of 64 KiB, the rest behind it: link.ld sees to that.
 /// <https://man7.org/linux/man-pages/man2/madvise.2.html>
 #[inline(never)]
-pub fn give_back_code() {
+pub fn drop_cold_pages() {
     const AROUND: usize = 64 * 1024;
-    let from = (give_back_code as *const () as usize).next_multiple_of(AROUND);
+    let from = (drop_cold_pages as *const () as usize).next_multiple_of(AROUND);
     let len = (&raw const etext as usize).saturating_sub(from);
     // SAFETY: between the two addresses there is nothing but code and what is only read: the kernel takes away pages that are
     // the same as in the file, and reads them anew when they are touched.

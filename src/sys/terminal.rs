@@ -110,7 +110,7 @@ pub fn tiocgpgrp(fd: BorrowedFd) -> Result<Pid, Errno> {
 /// `ioctl(master, TIOCSPTLCK, &0)`: lets the other end be opened.
 ///
 /// <https://man7.org/linux/man-pages/man2/TIOCSPTLCK.2const.html>
-pub fn tiocsptlck_unlock(master: BorrowedFd) -> Result<(), Errno> {
+pub fn unlockpt(master: BorrowedFd) -> Result<(), Errno> {
     let unlocked: c_int = 0;
     // SAFETY: the kernel reads one int.
     unsafe { call!(ioctl("%d|TIOCSPTLCK|[0]"), master.raw(), libc::TIOCSPTLCK, &raw const unlocked) }

@@ -12,18 +12,18 @@ pub fn before_nul(bytes: &[u8]) -> Option<&CStr> {
     has(bytes, 0).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
 }
 
-/// A NUL-terminated string by its address alone, so that `Option<Word>` is a C `char *` and `None` is NULL.
+/// A NUL-terminated string by its address alone, so that `Option<CStrPtr>` is a C `char *` and `None` is NULL.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Word<'a> {
+pub struct CStrPtr<'a> {
     address: NonNull<c_char>,
     string: PhantomData<&'a CStr>,
 }
 
-impl<'a> Word<'a> {
+impl<'a> CStrPtr<'a> {
     /// The same string, with its length found.
     pub fn to_cstr(self) -> &'a CStr {
-        // SAFETY: a Word is made from a `&'a CStr` or by the kernel (initial.rs), and both end in a NUL that stays for 'a.
+        // SAFETY: a CStrPtr is made from a `&'a CStr` or by the kernel (initial.rs), and both end in a NUL that stays for 'a.
         unsafe { CStr::from_ptr(self.address.as_ptr()) }
     }
 
@@ -33,7 +33,7 @@ impl<'a> Word<'a> {
     }
 }
 
-impl<'a> From<&'a CStr> for Word<'a> {
+impl<'a> From<&'a CStr> for CStrPtr<'a> {
     fn from(string: &'a CStr) -> Self {
         Self { address: NonNull::from(string).cast(), string: PhantomData }
     }
@@ -41,15 +41,15 @@ impl<'a> From<&'a CStr> for Word<'a> {
 
 /// A `char *const []`: holding one proves that its last element is NULL.
 #[derive(Clone, Copy)]
-pub struct Vector<'a>(&'a [Option<Word<'a>>]);
+pub struct Argv<'a>(&'a [Option<CStrPtr<'a>>]);
 
-impl<'a> Vector<'a> {
+impl<'a> Argv<'a> {
     /// Takes an array whose last element is `None`; anything else is no vector.
-    pub fn new(words: &'a [Option<Word<'a>>]) -> Option<Self> {
+    pub fn new(words: &'a [Option<CStrPtr<'a>>]) -> Option<Self> {
         matches!(words.last(), Some(None)).then_some(Self(words))
     }
 
-    pub(super) const fn as_ptr(self) -> *const Option<Word<'a>> {
+    pub(super) const fn as_ptr(self) -> *const Option<CStrPtr<'a>> {
         self.0.as_ptr()
     }
 }
