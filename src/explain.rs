@@ -7,22 +7,12 @@ use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::print::Printer;
+use crate::spec::Explain;
 use crate::step::{self, Step};
 use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, SigSet, Strings};
-use crate::text::{decimal, split};
-use crate::words;
-
-/// How much is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Explain {
-    /// Nothing.
-    Off,
-    /// Everything, in colour on a terminal.
-    Full,
-    /// No times and no colour, so that two runs can be compared.
-    Plain,
-}
+use crate::text::number::decimal;
+use crate::text::print::Printer;
+use crate::text::{errno_names, split};
 
 static OBSERVER: Observer = Observer { before, after };
 
@@ -137,11 +127,11 @@ impl Line {
     /// The heading, if the step is a new one; then number, who and step.
     fn begin(&mut self) {
         static TOLD: AtomicPtr<Step> = AtomicPtr::new(ptr::null_mut());
-        let step = step::current();
+        let Some(step) = step::current() else { return };
         let address = ptr::from_ref(step).cast_mut();
         if TOLD.swap(address, Relaxed) != address {
             self.colour(b"\x1b[1m").put(step.name.as_bytes()).put(b": ").colour(b"\x1b[0m");
-            self.put(step.why()).put(b"\n");
+            self.put(step.why.as_bytes()).put(b"\n");
             self.column = 0;
         }
         let count = COUNT.fetch_add(1, Relaxed) + 1;
@@ -290,8 +280,9 @@ impl Line {
             Ok(address) if call.name() == b"mmap" => self.digits(address, 4, b"0x"),
             Ok(value) => self.number(value as u32),
             Err(errno) => {
-                let words = words::describe(errno).unwrap_or(b"an error without a name");
-                self.colour(b"\x1b[31m").put(b"-1 ").put(words).colour(b"\x1b[0m")
+                let (name, meaning) = errno_names::describe(errno).unwrap_or(("an error", "without a name"));
+                self.colour(b"\x1b[31m").put(b"-1 ").put(name.as_bytes());
+                self.put(b" (").put(meaning.as_bytes()).put(b")").colour(b"\x1b[0m")
             }
         };
     }

@@ -4,59 +4,69 @@
 //!
 //! 1. `sys/arch`: the assembly, one file per architecture: `_start`, and clone onto a new stack.
 //! 2. `sys`: the unsafe core. One function per system call; typed in, `Result<_, Errno>` out. It decides nothing.
-//! 3. The shell, all other modules: safe code in small functions. Data first, then the verbs that use it.
+//! 3. The safe layer, all other modules: safe code in small functions. Data first, then the verbs that use it.
 //!
-//! The modules below stand in the order in which the data flows: the command line becomes a [`spec::Spec`], the plain
-//! data that says *what* a container is; everything after it *makes* one. [`run`] is the place to begin reading.
+//! The modules below stand in the order in which they use each other: a file imports only files that come before it. The
+//! data flows the other way. A front end, [`cli`], turns a command line into a [`spec::Spec`], the plain data that says
+//! *what* a container is. [`run`] makes one from it, step by step, and [`supervise`] waits for it. [`run`] is the place to
+//! begin reading.
 //!
-//! A failure is told to the user where it happens, with the the path and the errno, and travels on as
-//! [`step::Reported`]. Nothing allocates: strings are built in a [`text::Text`], and the arguments are used where the
-//! kernel put them.
+//! A failure is reported where it happens, with the step, the path and the errno, and travels on as [`step::Reported`].
+//! Nothing allocates: strings and lists whose length is not known before are in a [`sys::Arena`], and the words of the
+//! command line stay where the kernel put them.
 
 #![cfg_attr(not(test), no_std)]
-// There is nobody to catch a panic, and each that may happen costs room. Tests, for their part, fail by panicking.
+// Nothing can catch a panic, and each one that may happen takes space in the binary. Tests fail by panicking.
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
 pub mod sys;
-
-pub mod cli;
-pub mod spec;
-
-pub mod run;
-pub mod state;
-
-pub mod environment;
-pub mod exec;
-pub mod explain;
-pub mod init;
-pub mod interpreter;
-pub mod limits;
-pub mod names;
-pub mod rootfs;
-pub mod supervise;
-pub mod terminal;
-pub mod user;
-pub mod volume;
-pub mod workdir;
-
-pub mod file;
-pub mod print;
-pub mod step;
 pub mod text;
-pub mod words;
 
-use spec::Spec;
-use sys::Process;
+pub mod paths;
+pub mod spec; // What a container is.
+
+pub mod context; // What a step is.
+pub mod step;
+
+pub mod directory;
+pub mod explain; // What steps share.
+pub mod file;
+pub mod state;
+pub mod supervise;
+
+pub mod parent;
+pub mod run;
+pub mod sandbox;
+pub mod steps; // The sequence.
+
+pub mod cli; // The front end.
+
+use cli::Request;
+use sys::{Arena, Process};
 
 /// The program: from the initial stack to the exit status.
 pub fn main(process: &Process) -> u8 {
-    let mut spec = Spec::NEW;
-    let outcome = cli::parse(process, &mut spec).and_then(|()| match spec.instead {
-        Some(print) => print(),
-        None => run::run(&spec),
+    let arena = Arena::new();
+    let outcome = cli::parse(process, &arena).and_then(|request| match request {
+        Request::Print(what) => cli::print(what).map(Outcome::Printed),
+        Request::Run(spec) => run::start(&spec, &arena, process.env).map(Outcome::Running),
+    });
+    // The command has copies of its words: the arena goes back to the kernel before the wait.
+    drop(arena);
+    let outcome = outcome.and_then(|outcome| match outcome {
+        Outcome::Printed(status) => Ok(status),
+        Outcome::Running(container) => container.wait(),
     });
     outcome.unwrap_or_else(|reported| reported.status())
+}
+
+/// What a request has led to.
+enum Outcome {
+    /// A text was printed; the exit status.
+    Printed(u8),
+    /// A container runs.
+    Running(run::Running),
 }

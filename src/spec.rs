@@ -1,169 +1,123 @@
-//! What a container is: validated plain data. A front end fills it in; everything else only reads it.
+//! What a container is: plain data. A front end fills in a [`Spec`]; everything after it only reads one.
+//!
+//! The values here are valid: a front end checks them when it reads them. Nothing here knows a command line, a step or a
+//! system call.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_int, c_ulong};
 
-use crate::cli;
-use crate::explain::Explain;
-use crate::step::Reported;
 use crate::sys::{Argv, CStrPtr};
-use crate::text::{Text, decimal, has};
 
-/// All that the run sequence needs to know.
+/// Everything that the run sequence needs to know.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spec<'a> {
-    /// Which container: its files are found again by it.
+    /// The name of the container. Its files are kept under it.
     pub id: Name<'a>,
-    /// Which image it starts from.
+    /// The name of the image that it starts from.
     pub image: Name<'a>,
     /// The directory that holds the images.
     pub images: &'a CStr,
-    /// The directory that holds the containers' own files, or None for the user's own under /tmp.
+    /// The directory that holds the files of all containers; None: the user's default under /tmp.
     pub state: Option<&'a CStr>,
-    /// Whose files those are: the user that runs this.
+    /// The user who runs this, and who owns those files.
     pub owner: u32,
-    /// What runs inside.
+    /// The program that runs inside, and its arguments.
     pub command: Command<'a>,
-    /// The words of the command line, for options that can be given more than once: see [`crate::cli::values`].
-    pub options: cli::Words,
-    /// The caller's environment, with its NULL: `TERM`, and what `--env NAME` takes from it.
-    pub env: cli::Words,
-    /// `--workdir`: where the command begins.
+    /// The variables that the command gets beside PATH, HOME and HOSTNAME. A later one replaces an earlier one.
+    pub variables: &'a [Variable<'a>],
+    /// The directory in which the command begins; None: `/`.
     pub workdir: Option<&'a CStr>,
-    /// `--user`: who it is, as the user wrote it.
-    pub user: Option<&'a CStr>,
-    /// `--hostname`.
-    pub hostname: Option<&'a CStr>,
-    /// `--read-only`: nothing can be written but in volumes.
+    /// The user that the command runs as; None: root.
+    pub user: Option<User<'a>>,
+    /// The host name.
+    pub hostname: Name<'a>,
+    /// Volumes and tmpfs mounts, in the order in which they are mounted.
+    pub mounts: &'a [Mount<'a>],
+    /// The resource limits of the command, at most one for each resource.
+    pub limits: &'a [Limit],
+    /// Whether the root is read-only.
     pub read_only: bool,
-    /// `--rm`: the container's files are in memory, and go with it.
+    /// Whether the container's files are in memory and are removed at the end.
     pub is_temporary: bool,
-    /// `--pid host`: the command sees the host's processes.
-    pub host_pids: bool,
-    /// `--init`: PID 1 is not the command but its keeper.
+    /// Whether the command sees the host's processes.
+    pub host_pid: bool,
+    /// Whether this program is PID 1 and the command PID 2.
     pub init: bool,
-    /// `-t` or `-T`: whether the command gets a terminal of its own; None: if it runs in one.
-    pub terminal: Option<bool>,
-    /// `--bare`: the least that makes a container, and no more.
+    /// Whether the command gets a terminal.
+    pub terminal: Terminal,
+    /// Whether the run has the least number of steps that make a container.
     pub bare: bool,
-    /// `--skip`: the steps of the child that are left out.
-    pub skipped: Skipped,
-    /// `--explain`: how much is told of the system calls.
+    /// The names of the child's steps that are skipped.
+    pub skipped: &'a [&'static str],
+    /// How much is told about the system calls.
     pub explain: Explain,
-    /// Whether the telling may be in colour: $NO_COLOR is not set.
+    /// Whether that may be in colour.
     pub colour: bool,
-    /// How many volumes there are.
-    pub volumes: usize,
-    /// `--help` and its like: what is printed in place of all that.
-    pub instead: Option<fn() -> Result<u8, Reported>>,
 }
 
-/// Steps of [`crate::run::SEQUENCE`] that are left out, one bit for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Skipped(u32);
-
-impl Skipped {
-    /// None of them.
-    pub const NONE: Self = Self(0);
-
-    /// And this one.
-    pub const fn add(&mut self, index: usize) {
-        self.0 |= 1 << index;
-    }
-
-    /// Whether this one is.
-    pub const fn has(self, index: usize) -> bool {
-        self.0 >> index & 1 == 1
-    }
-}
-
-impl Spec<'_> {
-    /// What is so unless the command line says otherwise; the operands are missing yet.
-    pub const NEW: Self = Self {
-        id: Name(c""),
-        image: Name(c""),
-        images: c"images",
-        state: None,
-        owner: 0,
-        command: Command { name: c"", words: &[] },
-        options: &[],
-        env: &[],
-        workdir: None,
-        user: None,
-        hostname: None,
-        read_only: false,
-        is_temporary: false,
-        host_pids: false,
-        init: false,
-        terminal: None,
-        bare: false,
-        skipped: Skipped::NONE,
-        explain: Explain::Off,
-        colour: true,
-        volumes: 0,
-        instead: None,
-    };
-
-    /// `--hostname`, or the ID.
-    pub fn hostname(&self) -> &CStr {
-        self.hostname.unwrap_or(self.id.as_cstr())
-    }
-
-    /// The image's directory.
-    pub fn image_path<'t>(&self, text: &'t mut Text) -> &'t CStr {
-        text.join(&[self.images.to_bytes(), b"/", self.image.as_bytes()])
-    }
-
-    /// The directory of all of this user's containers: `$CONTAINER_STATE`, or /tmp/container, or /tmp/container-UID.
-    pub fn state_path<'t>(&self, text: &'t mut Text) -> &'t CStr {
-        match (self.state, self.owner) {
-            // A slash at the end would have a symbolic link followed.
-            (Some(path), _) => text.join(&[without_trailing_slashes(path.to_bytes())]),
-            (None, 0) => text.join(&[b"/tmp/container"]),
-            (None, uid) => text.join(&[b"/tmp/container-", decimal(uid, &mut [0; 10])]),
+impl<'a> Spec<'a> {
+    /// The defaults for a container that has a name, an image and a command.
+    pub const fn new(id: Name<'a>, image: Name<'a>, command: Command<'a>) -> Self {
+        Self {
+            id,
+            image,
+            images: c"images",
+            state: None,
+            owner: 0,
+            command,
+            variables: &[],
+            workdir: None,
+            user: None,
+            hostname: id,
+            mounts: &[],
+            limits: &[],
+            read_only: false,
+            is_temporary: false,
+            host_pid: false,
+            init: false,
+            terminal: Terminal::Auto,
+            bare: false,
+            skipped: &[],
+            explain: Explain::Off,
+            colour: false,
         }
     }
 
-    /// Whether what the container writes need not survive a crash of the machine. Nobody can expect that of /tmp; a directory of
-    /// the user's own choice may have been chosen for it. Of what is in memory there is nothing to be written to a disk.
+    /// Whether the child's step of that name is skipped.
+    pub fn skips(&self, step: &str) -> bool {
+        self.skipped.contains(&step)
+    }
+
+    /// Whether the files of the container may be lost when the machine crashes.
+    ///
+    /// Files under /tmp may. A directory that the user chose may have been chosen to keep them. Files in memory are never
+    /// written to a disk, so the question does not arise.
     pub const fn is_volatile(&self) -> bool {
         self.state.is_none() && !self.is_temporary
     }
 
-    /// Whether an option that can be given more than once is there.
-    pub fn has(&self, long: &str) -> bool {
-        cli::values(self.options, long).next().is_some()
-    }
-
-    /// The directory of this container, and what is in it: `container_path(text, b"/upper")`.
-    pub fn container_path<'t>(&self, text: &'t mut Text, name: &[u8]) -> &'t CStr {
-        self.state_path(text);
-        for part in &[b"/", self.id.as_bytes(), name] {
-            text.push(part);
-        }
-        text.as_cstr()
+    /// The volumes among the mounts.
+    pub fn volumes(&self) -> impl Iterator<Item = Volume<'a>> {
+        self.mounts.iter().filter_map(|mount| match mount {
+            Mount::Volume(volume) => Some(*volume),
+            Mount::Tmpfs(_) => None,
+        })
     }
 }
 
-/// `/a/b/` is `/a/b`; `/` stays.
-pub fn without_trailing_slashes(path: &[u8]) -> &[u8] {
-    match path {
-        [rest @ .., b'/'] if !rest.is_empty() => without_trailing_slashes(rest),
-        path => path,
-    }
-}
-
-/// The name of a container or an image: letters, digits, `_`, `.`, `-`, beginning with a letter or digit, at most 64.
+/// The name of a container, an image or a host.
 ///
-/// So it is one component of a path, and never an option, `.`, `..` or hidden.
+/// It has 1 to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or a digit. So it is one component of a path,
+/// and is never an option, `.`, `..` or a hidden file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a>(&'a CStr);
 
 impl<'a> Name<'a> {
-    /// Takes a word that keeps the rule.
-    pub fn new(word: &'a CStr) -> Option<Self> {
-        let bytes = word.to_bytes();
+    /// Takes a name; None if it breaks the rule.
+    pub fn new(name: &'a CStr) -> Option<Self> {
+        let bytes = name.to_bytes();
         let begins_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric);
-        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || has(b"_.-", *byte);
-        (begins_well && bytes.len() <= 64 && bytes.iter().all(is_allowed)).then_some(Self(word))
+        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        (begins_well && bytes.len() <= 64 && bytes.iter().all(is_allowed)).then_some(Self(name))
     }
 
     /// The name, for the kernel.
@@ -172,39 +126,186 @@ impl<'a> Name<'a> {
     }
 
     /// The name, without its NUL.
-    pub fn as_bytes(self) -> &'a [u8] {
+    pub const fn as_bytes(self) -> &'a [u8] {
         self.0.to_bytes()
     }
 }
 
-/// The command and its arguments, where the kernel put them: the tail of argv, with its NULL.
-#[derive(Clone, Copy)]
+/// A command and its arguments.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Command<'a> {
     name: &'a CStr,
-    words: &'a [Option<CStrPtr<'a>>],
+    argv: Argv<'a>,
 }
 
 impl<'a> Command<'a> {
-    /// Takes `[Some(command), arguments…, None]`.
-    pub fn new(words: &'a [Option<CStrPtr<'a>>]) -> Option<Self> {
-        let name = words.first()?.as_ref()?.to_cstr();
-        Argv::new(words).map(|_| Self { name, words })
+    /// Takes an argv: `[Some(command), Some(argument)…, None]`; None if there is no command, or no NULL at the end.
+    pub fn new(argv: &'a [Option<CStrPtr<'a>>]) -> Option<Self> {
+        let name = argv.first()?.as_ref()?.to_cstr();
+        Argv::new(argv).map(|argv| Self { name, argv })
     }
 
-    /// The command's own word.
+    /// The command itself: a path, or a name to be searched for along PATH.
     pub const fn name(self) -> &'a CStr {
         self.name
     }
 
-    /// The command as argv.
-    pub fn argv(self) -> Option<Argv<'a>> {
-        Argv::new(self.words)
+    /// The command and its arguments.
+    pub const fn argv(self) -> Argv<'a> {
+        self.argv
+    }
+}
+
+/// `NAME=VALUE`: a variable of the command's environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variable<'a> {
+    entry: &'a CStr,
+    name_len: usize,
+}
+
+impl<'a> Variable<'a> {
+    /// Takes `NAME=VALUE`; None if there is no `=`, or no NAME before it.
+    pub fn new(entry: &'a CStr) -> Option<Self> {
+        let name_len = entry.to_bytes().iter().position(|byte| *byte == b'=')?;
+        (name_len > 0).then_some(Self { entry, name_len })
     }
 
-    /// The arguments after the command's own word, with their NULL.
-    pub fn arguments(self) -> &'a [Option<CStrPtr<'a>>] {
-        self.words.get(1..).unwrap_or_default()
+    /// `NAME=VALUE`
+    pub const fn entry(self) -> &'a CStr {
+        self.entry
     }
+
+    /// `NAME`
+    pub fn name(self) -> &'a [u8] {
+        self.entry.to_bytes().get(..self.name_len).unwrap_or_default()
+    }
+
+    /// `VALUE`
+    pub fn value(self) -> &'a [u8] {
+        self.entry.to_bytes().get(self.name_len + 1..).unwrap_or_default()
+    }
+}
+
+/// A user by name or by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User<'a> {
+    /// The user.
+    pub user: Account<'a>,
+    /// The group; None: the user's groups.
+    pub group: Option<Account<'a>>,
+    /// Both as they were written, for messages.
+    pub text: &'a CStr,
+}
+
+/// A user or a group, as /etc/passwd and /etc/group list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account<'a> {
+    /// A user or group ID.
+    Id(u32),
+    /// A name, which the container's own list has.
+    Name(&'a [u8]),
+}
+
+/// Another tree of files in the container's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mount<'a> {
+    /// A file or directory of the host.
+    Volume(Volume<'a>),
+    /// A file system in memory.
+    Tmpfs(Tmpfs<'a>),
+}
+
+impl<'a> Mount<'a> {
+    /// The place in the container.
+    pub const fn dir(&self) -> &'a CStr {
+        match self {
+            Self::Volume(volume) => volume.dir,
+            Self::Tmpfs(tmpfs) => tmpfs.dir,
+        }
+    }
+}
+
+/// A file or directory of the host, and the place where the container has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume<'a> {
+    /// The path on the host.
+    pub host: &'a CStr,
+    /// The place in the container: an absolute path that is not the root.
+    pub dir: &'a CStr,
+    /// Whether the container can only read it.
+    pub read_only: bool,
+}
+
+/// A file system in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tmpfs<'a> {
+    /// The place in the container: an absolute path that is not the root.
+    pub dir: &'a CStr,
+    /// The flags of mount(2).
+    pub flags: c_ulong,
+    /// The options of tmpfs(5), with commas between them.
+    pub data: &'a CStr,
+}
+
+/// A limit on a resource, in the resource's units; `u64::MAX` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The resource.
+    pub resource: &'static Resource,
+    /// The limit that is enforced.
+    pub soft: u64,
+    /// The limit up to which the process may raise the soft one.
+    pub hard: u64,
+}
+
+/// A resource that setrlimit(2) limits.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name, in lower case and without RLIMIT_.
+    pub name: &'static CStr,
+    /// Its number.
+    pub number: c_int,
+}
+
+/// The resources that `docker run --ulimit` knows.
+pub static RESOURCES: [Resource; 15] = [
+    Resource { name: c"core", number: libc::RLIMIT_CORE as c_int },
+    Resource { name: c"cpu", number: libc::RLIMIT_CPU as c_int },
+    Resource { name: c"data", number: libc::RLIMIT_DATA as c_int },
+    Resource { name: c"fsize", number: libc::RLIMIT_FSIZE as c_int },
+    Resource { name: c"locks", number: libc::RLIMIT_LOCKS as c_int },
+    Resource { name: c"memlock", number: libc::RLIMIT_MEMLOCK as c_int },
+    Resource { name: c"msgqueue", number: libc::RLIMIT_MSGQUEUE as c_int },
+    Resource { name: c"nice", number: libc::RLIMIT_NICE as c_int },
+    Resource { name: c"nofile", number: libc::RLIMIT_NOFILE as c_int },
+    Resource { name: c"nproc", number: libc::RLIMIT_NPROC as c_int },
+    Resource { name: c"rss", number: libc::RLIMIT_RSS as c_int },
+    Resource { name: c"rtprio", number: libc::RLIMIT_RTPRIO as c_int },
+    Resource { name: c"rttime", number: libc::RLIMIT_RTTIME as c_int },
+    Resource { name: c"sigpending", number: libc::RLIMIT_SIGPENDING as c_int },
+    Resource { name: c"stack", number: libc::RLIMIT_STACK as c_int },
+];
+
+/// Whether the command gets a terminal that belongs to the container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terminal {
+    /// If stdin and stdout are a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much `--explain` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// Nothing.
+    Off,
+    /// Everything, in colour on a terminal.
+    Full,
+    /// Everything but times and colour, so that two runs can be compared.
+    Plain,
 }
 
 #[cfg(test)]
@@ -240,6 +341,29 @@ mod tests {
         ];
         for name in bad.into_iter().chain([too_long.as_c_str()]) {
             assert!(Name::new(name).is_none(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_a_name_before_its_first_equals_sign() {
+        let parts = |entry| Variable::new(entry).map(|variable| (variable.name(), variable.value()));
+        assert_eq!(parts(c"A=b=c"), Some((&b"A"[..], &b"b=c"[..])));
+        assert_eq!(parts(c"A="), Some((&b"A"[..], &b""[..])));
+        assert_eq!(parts(c"A"), None);
+        assert_eq!(parts(c"=b"), None);
+    }
+
+    #[test]
+    fn each_resource_has_the_kernels_number_and_its_name() {
+        macro_rules! numbers {
+            ($($name:ident)*) => { [$((stringify!($name), libc::$name)),*] };
+        }
+        let numbers = numbers!(RLIMIT_CORE RLIMIT_CPU RLIMIT_DATA RLIMIT_FSIZE RLIMIT_LOCKS RLIMIT_MEMLOCK
+            RLIMIT_MSGQUEUE RLIMIT_NICE RLIMIT_NOFILE RLIMIT_NPROC RLIMIT_RSS RLIMIT_RTPRIO RLIMIT_RTTIME
+            RLIMIT_SIGPENDING RLIMIT_STACK);
+        for ((name, number), resource) in numbers.into_iter().zip(&RESOURCES) {
+            let lower = name.strip_prefix("RLIMIT_").unwrap().to_lowercase();
+            assert_eq!((resource.name.to_str().unwrap(), resource.number), (&*lower, number as c_int));
         }
     }
 }

@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 
 mod arch;
+mod arena;
+mod atomic_ref;
 mod call;
 mod credentials;
 mod cstr;
@@ -22,6 +24,8 @@ mod socket;
 mod stack;
 mod terminal;
 
+pub use arena::{Arena, List};
+pub use atomic_ref::AtomicRef;
 pub use call::{Argument, Call, Observer, Strings, observe};
 pub use credentials::{prlimit, setgid, setgroups, setuid};
 pub use cstr::{Argv, CStrPtr, before_nul};

@@ -1,9 +1,8 @@
-//! Output for people: gathered, so that a message of up to 1 KiB is one write(2), and with nothing in it that a terminal would
-//! obey.
+//! Output for people. A message of up to 1 KiB is one write(2), and holds nothing that a terminal would obey.
 
 use crate::sys::{self, BorrowedFd, Errno};
 
-/// A buffer before a descriptor.
+/// A buffer in front of a descriptor.
 pub struct Printer<'fd> {
     fd: BorrowedFd<'fd>,
     buffer: [u8; 1024],
@@ -31,7 +30,7 @@ impl<'fd> Printer<'fd> {
         self
     }
 
-    /// Adds a word of somebody else's: control characters, and bytes that are not UTF-8, come out as `\xNN`.
+    /// Adds text that comes from outside the program. Control characters, and bytes that are not UTF-8, become `\xNN`.
     pub fn put_foreign(&mut self, mut bytes: &[u8]) -> &mut Self {
         while let Some(&first) = bytes.first() {
             let shown = first_char(bytes).unwrap_or_default();
@@ -46,7 +45,7 @@ impl<'fd> Printer<'fd> {
         self
     }
 
-    /// Writes what was gathered, and says whether all of it arrived.
+    /// Writes the buffer. Returns the first error that any write of this printer had.
     pub fn finish(&mut self) -> Result<(), Errno> {
         self.flush();
         self.outcome
@@ -65,11 +64,12 @@ impl<'fd> Printer<'fd> {
     }
 }
 
-/// The character that a text begins with, if it is one in UTF-8, and none that controls a terminal. (The decoder of core is
-/// fast, and long.)
+/// The character at the beginning of a text, if it is valid UTF-8 and does not control a terminal.
+///
+/// The decoder of core does the same, and takes a kilobyte more.
 fn first_char(text: &[u8]) -> Option<&[u8]> {
     let first = u32::from(*text.first()?);
-    // How many bytes it takes, what is in the first of them, and the least that needs so many and is no control character.
+    // Its length in bytes, the bits of the first byte, and the least code of that length that is no control character.
     let (len, bits, least) = match first {
         0..0x80 => (1, first, 0x20),
         0xc0..0xe0 => (2, first & 0x1f, 0xa0),
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_character_is_shown_if_it_is_one_and_controls_nothing() {
+    fn a_character_is_shown_unless_it_controls_a_terminal() {
         for code in 0..0x11_0000 {
             let Some(char) = char::from_u32(code) else { continue };
             let text = format!("{char}x");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf_8_is_not() {
+    fn bytes_that_are_not_utf_8_are_not_shown() {
         let surrogates = [b"\xed\xa0\x80", b"\xed\xbf\xbf"];
         let overlong: [&[u8]; 4] = [b"\xc0\xaf", b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf"];
         let too_large: [&[u8]; 4] =

@@ -1,0 +1,232 @@
+//! The front end for people: a command line and the environment become a [`Spec`], or a message that says what is wrong.
+
+pub mod draft;
+pub mod envfile;
+pub mod help;
+pub mod options;
+pub mod suggest;
+pub mod usage;
+pub mod values;
+
+use core::ffi::CStr;
+
+use crate::explain;
+use crate::parent::{ENVFILE, PARSE};
+use crate::spec::{Command, Name, Spec, Terminal};
+use crate::step::{self, Reported};
+use crate::sys::{self, Arena, CStrPtr, Errno, List, Process};
+use crate::text::{split_once, tail};
+use draft::{Draft, Print};
+use options::{NAME, OPTIONS, Opt, Value};
+
+/// What a command line asks for.
+pub enum Request<'a> {
+    /// A container.
+    Run(Spec<'a>),
+    /// A text.
+    Print(Print),
+}
+
+/// Words of the command line or of the environment, with their NULL.
+type Words<'a> = &'a [Option<CStrPtr<'a>>];
+
+/// Reads the command line, the environment, and the files that they name.
+///
+/// An option such as `--help` ends the reading: what is wrong with the other words does not matter then.
+pub fn parse<'a>(process: &Process, arena: &'a Arena) -> Result<Request<'a>, Reported> {
+    step::begin(&PARSE);
+    let mut draft = Draft::new(arena, process.env);
+    let mut words = Reader::new(process.args.get(1..).unwrap_or_default());
+    while let Some((option, value)) = words.next_option()? {
+        set(&mut draft, option, value)?;
+        if let Some(print) = draft.print {
+            return Ok(Request::Print(print));
+        }
+    }
+    finish(draft, words.rest, process.euid).map(Request::Run)
+}
+
+/// Prints what was asked for. Returns the exit status.
+pub fn print(what: Print) -> Result<u8, Reported> {
+    help::print(what)
+}
+
+fn set<'a>(draft: &mut Draft<'a>, option: &Opt, value: &'a CStr) -> Result<(), Reported> {
+    (option.set)(draft, value).map_err(|errno| match errno {
+        Errno::EINVAL => usage::invalid(option.long, value.to_bytes(), option.must_be),
+        _ => step::failed(c"", errno),
+    })
+}
+
+/// Makes the spec from what the options said and from the operands.
+fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<Spec<'a>, Reported> {
+    let images = environment_value(&draft, b"CONTAINER_IMAGES").unwrap_or(c"images");
+    let (id, image, command) = parse_operands(operands, images, draft.arena)?;
+    refuse_conflicts(&draft)?;
+    let colour = environment_value(&draft, b"NO_COLOR").is_none();
+    explain::start(draft.explain, colour);
+    step::begin(&ENVFILE);
+    let mut variables = List::new();
+    let failed = |errno| step::failed(c"", errno);
+    if let Some(term) = draft.caller_variable(b"TERM") {
+        variables.push(draft.arena, term).map_err(failed)?;
+    }
+    let env_files = core::mem::take(&mut draft.env_files).into_slice();
+    envfile::read_all(&draft, env_files, &mut variables)?;
+    for variable in draft.variables.as_mut_slice() {
+        variables.push(draft.arena, *variable).map_err(failed)?;
+    }
+    Ok(Spec {
+        images,
+        state: environment_value(&draft, b"CONTAINER_STATE"),
+        owner,
+        variables: variables.into_slice(),
+        workdir: draft.workdir,
+        user: draft.user,
+        hostname: draft.hostname.unwrap_or(id),
+        mounts: draft.mounts.into_slice(),
+        limits: draft.limits.into_slice(),
+        read_only: draft.read_only,
+        is_temporary: draft.is_temporary,
+        host_pid: draft.host_pid,
+        init: draft.init,
+        terminal: draft.terminal,
+        bare: draft.bare,
+        skipped: draft.skipped.into_slice(),
+        explain: draft.explain,
+        colour,
+        ..Spec::new(id, image, command)
+    })
+}
+
+/// The value of a variable of the caller. An empty one counts as unset.
+fn environment_value<'a>(draft: &Draft<'a>, name: &[u8]) -> Option<&'a CStr> {
+    let variable = draft.caller_variable(name)?;
+    Some(tail(variable.entry(), name.len() + 1)).filter(|value| !value.is_empty())
+}
+
+/// `--bare` leaves out the steps that these options need.
+fn refuse_conflicts(draft: &Draft) -> Result<(), Reported> {
+    let asked = [
+        (draft.hostname.is_some(), "--hostname"),
+        (draft.init, "--init"),
+        (draft.terminal == Terminal::Always, "--tty"),
+    ];
+    match asked.iter().find(|(is_asked, _)| *is_asked && draft.bare) {
+        Some((_, option)) => Err(usage::conflict(option, "--bare")),
+        None => Ok(()),
+    }
+}
+
+fn parse_operands<'a>(
+    operands: Words<'a>,
+    images: &CStr,
+    arena: &Arena,
+) -> Result<(Name<'a>, Name<'a>, Command<'a>), Reported> {
+    let missing = |operand| usage::missing(operand, &[usage::USAGE.as_bytes()]);
+    let [id, image, command @ ..] = operands else { return Err(missing("ID")) };
+    let id = name(id.ok_or_else(|| missing("ID"))?, "ID")?;
+    let image = name(image.ok_or_else(|| missing("IMAGE"))?, "IMAGE")?;
+    let command = Command::new(command).ok_or_else(|| missing_command(id, image, images, arena))?;
+    Ok((id, image, command))
+}
+
+fn name<'a>(word: CStrPtr<'a>, operand: &str) -> Result<Name<'a>, Reported> {
+    let word = word.to_cstr();
+    Name::new(word).ok_or_else(|| match word.to_bytes() {
+        [b'-', ..] => usage::misplaced(word.to_bytes(), operand),
+        bytes => usage::invalid(operand, bytes, NAME),
+    })
+}
+
+/// Two operands are there. Which of the three is missing? Only one that is an image can be the IMAGE.
+fn missing_command(id: Name, image: Name, images: &CStr, arena: &Arena) -> Reported {
+    let is_image = |name: Name| {
+        let path = arena.string(&[images.to_bytes(), b"/", name.as_bytes()]);
+        path.and_then(sys::stat).is_ok_and(|status| status.mode & libc::S_IFMT == libc::S_IFDIR)
+    };
+    let usage = usage::USAGE.as_bytes();
+    let hint: &[&[u8]] = match (is_image(id), is_image(image)) {
+        (_, true) => &[usage],
+        (true, false) => &[b"'", id.as_bytes(), b"' is an image: is the ID missing? ", usage],
+        (false, false) => &[b"'", image.as_bytes(), b"' is not an image: is the IMAGE missing? ", usage],
+    };
+    usage::missing("CMD", hint)
+}
+
+/// Reads the options of a command line one after the other, as getopt(3) does: `-qt` is `-q -t`, and `-wDIR` is `-w DIR`. The first
+/// word that is not an option ends them, and so does `--`.
+struct Reader<'a> {
+    /// The word that is being read.
+    word: &'a CStr,
+    /// The index in that word of the next letter, or 0.
+    letter: usize,
+    /// The words after it.
+    rest: Words<'a>,
+}
+
+impl<'a> Reader<'a> {
+    const fn new(words: Words<'a>) -> Self {
+        Self { word: c"", letter: 0, rest: words }
+    }
+
+    /// The next option and its value, or "".
+    fn next_option(&mut self) -> Result<Option<(&'static Opt, &'a CStr)>, Reported> {
+        if self.letter == 0 {
+            let [Some(word), rest @ ..] = self.rest else { return Ok(None) };
+            let word = word.to_cstr();
+            let [b'-', after @ ..] = word.to_bytes() else { return Ok(None) };
+            (self.word, self.rest) = (word, rest);
+            match after {
+                b"-" => return Ok(None),
+                [b'-', ..] => return self.read_long().map(Some),
+                _ => self.letter = 1,
+            }
+        }
+        self.read_letter().map(Some)
+    }
+
+    /// `--name` or `--name=value`
+    fn read_long(&mut self) -> Result<(&'static Opt, &'a CStr), Reported> {
+        let (name, value) = split_once(self.word.to_bytes(), b'=');
+        let option = self.find(|option| option.long.as_bytes() == name, name)?;
+        let inline = value.map(|_| tail(self.word, name.len() + 1));
+        self.take_value(option, inline).map(|value| (option, value))
+    }
+
+    /// `-a`, and in the same word perhaps its value or more letters.
+    fn read_letter(&mut self) -> Result<(&'static Opt, &'a CStr), Reported> {
+        let letter = self.word.to_bytes().get(self.letter).copied();
+        let option = self.find(
+            |option| option.short.is_some() && option.short == letter,
+            &[b'-', letter.unwrap_or_default()],
+        )?;
+        self.letter += 1;
+        let after = Some(tail(self.word, self.letter)).filter(|after| !after.is_empty());
+        if after.is_some() && option.value == Value::No {
+            return Ok((option, c"")); // More letters follow.
+        }
+        self.letter = 0;
+        self.take_value(option, after).map(|value| (option, value))
+    }
+
+    fn find(&self, is_it: impl Fn(&&Opt) -> bool, name: &[u8]) -> Result<&'static Opt, Reported> {
+        OPTIONS.iter().find(is_it).ok_or_else(|| suggest::unknown_option(self.word.to_bytes(), name))
+    }
+
+    /// The value in the same word; or in the next word, if the option needs one.
+    fn take_value(&mut self, option: &Opt, inline: Option<&'a CStr>) -> Result<&'a CStr, Reported> {
+        match (option.value, inline, self.rest) {
+            (Value::Required(_), Some(value), _) => Ok(value),
+            (Value::Required(_), None, [Some(next), rest @ ..]) => {
+                self.rest = rest;
+                Ok(next.to_cstr())
+            }
+            (Value::Required(form), None, _) => Err(usage::needs_value(option.long, " ", form)),
+            (Value::Optional(_), Some(value), _) if !value.is_empty() => Ok(value),
+            (Value::Optional(form), Some(_), _) => Err(usage::needs_value(option.long, "=", form)),
+            (Value::No, Some(value), _) => Err(usage::takes_no_value(option.long, value.to_bytes())),
+            (Value::No | Value::Optional(_), None, _) => Ok(c""),
+        }
+    }
+}

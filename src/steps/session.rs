@@ -1,0 +1,46 @@
+//! session: the command leads a session with its own terminal, and signals act on it as on any process.
+
+use crate::spec::Terminal;
+use crate::step::{self, Reported, Step, unless_bare};
+use crate::sys::{self, BorrowedFd, Errno, STDERR, STDIN, STDOUT, SigSet};
+
+/// The row of this step.
+pub static STEP: Step = Step {
+    name: "session",
+    why: "The command leads a session with its own terminal, and signals act on it as on any process.",
+    calls: &["setsid", "ioctl", "dup3", "rt_sigaction", "rt_sigprocmask"],
+    chapter: "17-terminal.md",
+    when: unless_bare,
+    inside: Some(|context| {
+        lead_session(context.pty_slave, context.spec.terminal == Terminal::Always)
+            .and_then(|()| reset_signals(context.ignored))
+            .map_err(failed)
+    }),
+    ..Step::NEW
+};
+
+fn failed(errno: Errno) -> Reported {
+    step::failed(c"", errno)
+}
+
+/// Makes this process the leader of a session. No signal comes from the caller's terminal then, and the slave, if there is
+/// one, becomes the terminal of the session.
+pub fn lead_session(pty_slave: Option<BorrowedFd>, is_terminal_forced: bool) -> Result<(), Errno> {
+    sys::setsid()?;
+    let Some(pty_slave) = pty_slave else { return Ok(()) };
+    sys::tiocsctty(pty_slave)?;
+    sys::dup3(pty_slave, STDIN)?;
+    sys::dup3(pty_slave, STDOUT)?;
+    // A stderr that leads to a file stays what it is.
+    if is_terminal_forced || sys::tcgets(STDERR).is_ok() { sys::dup3(pty_slave, STDERR) } else { Ok(()) }
+}
+
+/// Gives signals their default actions and unblocks them, whatever this program or its caller had set.
+pub fn reset_signals(ignored: SigSet) -> Result<(), Errno> {
+    for signal in 1..65 {
+        if ignored.has(signal) && signal != libc::SIGCHLD {
+            sys::rt_sigaction_default(signal)?;
+        }
+    }
+    sys::rt_sigprocmask(SigSet::NONE)
+}

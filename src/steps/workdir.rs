@@ -1,0 +1,24 @@
+//! workdir: the directory in which the command begins.
+
+use core::ffi::CStr;
+
+use super::place::make_place;
+use crate::step::{self, Reported, Step};
+use crate::sys::{self, Arena};
+
+/// The row of this step.
+pub static STEP: Step = Step {
+    name: "workdir",
+    why: "The command begins in a directory of the user's choice, which is made while this is root.",
+    calls: &["openat2", "mkdirat", "fchmodat", "chdir"],
+    chapter: "14-command.md",
+    when: |spec| spec.workdir.is_some(),
+    inside: Some(|context| enter(context.arena, context.spec.workdir.unwrap_or(c"/"))),
+    ..Step::NEW
+};
+
+/// Enters the directory. It is made if it is missing.
+pub fn enter(arena: &Arena, path: &CStr) -> Result<(), Reported> {
+    make_place(arena, path, true)?;
+    sys::chdir(path).map_err(|errno| step::failed(path, errno))
+}

@@ -1,0 +1,212 @@
+//! An arena: memory for strings and lists whose length is known only at run time.
+//!
+//! The program has no allocator. The front end and the steps take what they need from one arena, give nothing back one
+//! by one, and the whole arena goes back to the kernel when the command runs.
+
+use core::cell::Cell;
+use core::ffi::CStr;
+use core::ptr::{self, NonNull};
+use core::slice;
+
+use super::call::call;
+use super::errno::Errno;
+
+/// The size of an arena in bytes. The kernel gives a page of it when the page is touched for the first time.
+const SIZE: usize = 16 * 1024 * 1024;
+
+/// Memory that is handed out from front to back. It is mapped when something is taken from it for the first time.
+///
+/// No byte is handed out twice, so each is zero until its one owner writes to it.
+pub struct Arena {
+    base: Cell<Option<NonNull<u8>>>,
+    used: Cell<usize>,
+}
+
+impl Arena {
+    /// An arena with nothing in it, and no memory yet.
+    pub const fn new() -> Self {
+        Self { base: Cell::new(None), used: Cell::new(0) }
+    }
+
+    /// A string that joins `parts`, which have no NUL in them.
+    ///
+    /// ENOMEM: the arena is full, or the kernel has no memory for it.
+    pub fn string(&self, parts: &[&[u8]]) -> Result<&CStr, Errno> {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let bytes = self.bytes(len + 1)?;
+        let mut rest = &mut *bytes;
+        for part in parts {
+            let (place, after) = rest.split_at_mut_checked(part.len()).ok_or(Errno::ENOMEM)?;
+            place.copy_from_slice(part);
+            rest = after;
+        }
+        // The last byte is still zero.
+        CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::EINVAL)
+    }
+
+    /// `len` bytes, all zero.
+    ///
+    /// ENOMEM: as [`Arena::string`].
+    #[expect(clippy::mut_from_ref, reason = "each call returns other bytes")]
+    pub fn bytes(&self, len: usize) -> Result<&mut [u8], Errno> {
+        let address = self.take(len, 1)?;
+        // SAFETY: `take` returned `len` readable and writable bytes of the arena, which it hands out only once. They are
+        // zero, as the kernel made them, and stay mapped for as long as the arena is borrowed.
+        Ok(unsafe { slice::from_raw_parts_mut(address.as_ptr(), len) })
+    }
+
+    /// `len` copies of `value`.
+    ///
+    /// ENOMEM: as [`Arena::string`].
+    #[expect(clippy::mut_from_ref, reason = "each call returns other memory")]
+    pub fn slice<T: Copy>(&self, len: usize, value: T) -> Result<&mut [T], Errno> {
+        let size = len.checked_mul(size_of::<T>()).ok_or(Errno::ENOMEM)?;
+        let address = self.take(size, align_of::<T>())?.cast::<T>();
+        for index in 0..len {
+            // SAFETY: `take` returned room for `len` aligned values, and `index` is less than `len`.
+            unsafe { address.as_ptr().wrapping_add(index).write(value) };
+        }
+        // SAFETY: the loop above has written each of the `len` values. `take` hands memory out only once, and it stays
+        // mapped for as long as the arena is borrowed. A `Copy` value needs no drop.
+        Ok(unsafe { slice::from_raw_parts_mut(address.as_ptr(), len) })
+    }
+
+    /// Hands out the next `len` bytes whose address is a multiple of `align`.
+    fn take(&self, len: usize, align: usize) -> Result<NonNull<u8>, Errno> {
+        let base = match self.base.get() {
+            Some(base) => base,
+            None => self.map()?,
+        };
+        let start = self.used.get().next_multiple_of(align);
+        let end = start.checked_add(len).filter(|end| *end <= SIZE).ok_or(Errno::ENOMEM)?;
+        self.used.set(end);
+        NonNull::new(base.as_ptr().wrapping_add(start)).ok_or(Errno::ENOMEM)
+    }
+
+    /// `mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)`
+    ///
+    /// ENOMEM: no room in the address space, or a limit (RLIMIT_AS, RLIMIT_DATA) is reached.
+    /// <https://man7.org/linux/man-pages/man2/mmap.2.html>
+    fn map(&self) -> Result<NonNull<u8>, Errno> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping at an address that the kernel chooses overlaps no other.
+        let address = unsafe {
+            call!(
+                mmap("NULL|%d|PROT_READ+PROT_WRITE|MAP_PRIVATE+MAP_ANONYMOUS+MAP_NORESERVE|-1|0"),
+                0,
+                SIZE,
+                protection,
+                flags,
+                -1isize
+            )
+        }?;
+        // The kernel maps nothing at address 0 unless it is asked to.
+        let base = NonNull::new(ptr::with_exposed_provenance_mut(address)).ok_or(Errno::ENOMEM)?;
+        self.base.set(Some(base));
+        Ok(base)
+    }
+}
+
+impl Default for Arena {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `munmap(base, SIZE)`: gives the memory back, if there is any.
+///
+/// <https://man7.org/linux/man-pages/man2/munmap.2.html>
+impl Drop for Arena {
+    fn drop(&mut self) {
+        if let Some(base) = self.base.get() {
+            // SAFETY: the mapping belongs to this arena, and all that borrowed from it has ended.
+            let unmapped: Result<(), Errno> = unsafe { call!(munmap("%x|%d"), base.as_ptr(), SIZE) };
+            // munmap of a whole mapping cannot fail. If it did, the memory would go with the process.
+            let _ = unmapped;
+        }
+    }
+}
+
+/// A list in an arena that grows as values are pushed.
+pub struct List<'a, T> {
+    slots: &'a mut [T],
+    len: usize,
+}
+
+impl<'a, T: Copy> List<'a, T> {
+    /// The empty list.
+    pub const fn new() -> Self {
+        Self { slots: &mut [], len: 0 }
+    }
+
+    /// Adds a value at the end. A full list moves to a place twice as large.
+    ///
+    /// ENOMEM: as [`Arena::string`].
+    pub fn push(&mut self, arena: &'a Arena, value: T) -> Result<(), Errno> {
+        if self.len == self.slots.len() {
+            let larger = arena.slice((2 * self.len).max(4), value)?;
+            for (to, from) in larger.iter_mut().zip(&*self.slots) {
+                *to = *from;
+            }
+            self.slots = larger;
+        }
+        if let Some(slot) = self.slots.get_mut(self.len) {
+            *slot = value;
+            self.len += 1;
+        }
+        Ok(())
+    }
+
+    /// The values so far, to be changed.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.slots.get_mut(..self.len).unwrap_or_default()
+    }
+
+    /// The finished list.
+    pub fn into_slice(self) -> &'a [T] {
+        self.slots.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl<T: Copy> Default for List<'_, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_and_slices_do_not_overlap_and_are_aligned() {
+        let arena = Arena::new();
+        let first = arena.string(&[b"/tmp", b"/", b"c1"]).unwrap();
+        let numbers = arena.slice(3, 7u64).unwrap();
+        let second = arena.string(&[]).unwrap();
+        numbers[0] = u64::MAX;
+        assert_eq!((first, second, &*numbers), (c"/tmp/c1", c"", &[u64::MAX, 7, 7][..]));
+        assert_eq!(numbers.as_ptr().addr() % align_of::<u64>(), 0);
+    }
+
+    #[test]
+    fn a_list_keeps_its_values_while_it_grows() {
+        let arena = Arena::new();
+        let mut list = List::new();
+        for number in 0..1000 {
+            assert_eq!(list.push(&arena, number), Ok(()));
+        }
+        assert!(list.into_slice().iter().copied().eq(0..1000));
+    }
+
+    #[test]
+    fn a_full_arena_is_an_error() {
+        let arena = Arena::new();
+        assert!(arena.bytes(SIZE - 8).is_ok());
+        assert_eq!(arena.bytes(9).map(drop), Err(Errno::ENOMEM));
+        assert!(arena.bytes(8).is_ok());
+        assert_eq!(arena.slice(usize::MAX, 1u64).map(drop), Err(Errno::ENOMEM));
+        assert_eq!(arena.string(&[b"a"]).map(drop), Err(Errno::ENOMEM));
+    }
+}
