@@ -1,0 +1,47 @@
+//! An observer that sees each system call before and after it is made.
+
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use super::description::Call;
+use super::errno::Errno;
+
+/// Two functions that see each system call. Each returns whether to continue observing.
+///
+/// The observer does not see the calls that it makes itself.
+pub struct Observer {
+    /// Sees the call before it is made.
+    pub before: fn(&Call) -> bool,
+    /// Sees the call and its result. A call that does not return, such as a successful execve(2), never gets here.
+    pub after: fn(&Call, Result<usize, Errno>) -> bool,
+}
+
+/// The observer, or null. Without an observer it costs two loads and two branches per call.
+static OBSERVER: AtomicPtr<Observer> = AtomicPtr::new(ptr::null_mut());
+
+/// Starts to observe, or stops with `None`.
+pub fn observe(observer: Option<&'static Observer>) {
+    OBSERVER.store(observer.map_or(ptr::null(), ptr::from_ref).cast_mut(), Ordering::Relaxed);
+}
+
+/// Shows the observer a call that is about to be made.
+pub(super) fn before(call: &Call) {
+    notify(|observer| (observer.before)(call));
+}
+
+/// Shows the observer the result of a call.
+pub(super) fn after(call: &Call, result: Result<usize, Errno>) {
+    notify(|observer| (observer.after)(call, result));
+}
+
+/// Runs a function of the observer, if there is one. Meanwhile there is none.
+fn notify(function: impl FnOnce(&Observer) -> bool) {
+    let stored = OBSERVER.load(Ordering::Relaxed);
+    // SAFETY: `observe` stores null or a reference that is valid until the process ends; there is no other value.
+    if let Some(observer) = unsafe { stored.as_ref() } {
+        OBSERVER.store(ptr::null_mut(), Ordering::Relaxed);
+        if function(observer) {
+            OBSERVER.store(stored, Ordering::Relaxed);
+        }
+    }
+}
