@@ -31,7 +31,7 @@ const PLAIN: u8 = 0;
 const TIMED: u8 = 1;
 const COLOURED: u8 = 2;
 
-// Only loads and stores: on aarch64, other operations on atomics are calls to functions that this program does not have. They
+// Only loads and stores: in a debug build for aarch64, the other operations call functions that this program does not have. They
 // are not needed, because parent and child never run at the same time while they share memory.
 
 /// The number of calls that have been printed.

@@ -42,7 +42,7 @@ pub(super) enum Form {
     Address,
     /// A constant, or several joined with `|`.
     Flags(&'static [Flag]),
-    /// The address of a struct that consists of 64-bit fields, one for each row.
+    /// The address of a struct that starts with 64-bit fields, one for each row.
     Fields(&'static [Field]),
 }
 
@@ -177,7 +177,7 @@ impl Fields<'_> {
     pub fn set(self) -> impl Iterator<Item = (&'static str, u32, &'static [Flag])> {
         let addresses = iter::successors(Some(self.address), |address| Some(address + size_of::<u64>()));
         self.fields.iter().zip(addresses).filter_map(|(field, address)| {
-            // SAFETY: `decode` made this value from the address of a struct that has one 64-bit integer for each row.
+            // SAFETY: `decode` made this value from the address of a struct that starts with a 64-bit integer for each row.
             let value = unsafe { read_u64(address) } as u32;
             (value != 0).then_some((field.name, value, field.flags))
         })
