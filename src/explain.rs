@@ -1,15 +1,15 @@
-//! `--explain`: narrates the system calls on stderr, as they happen.
+//! `--explain`: prints each system call on stderr when it is made.
 //!
-//! It is an observer of the core (sys/call.rs), and knows nothing that the calls do not tell it, but for the step that is
-//! running. Parent and child share their memory up to the command's execve, so both count in the same counter.
+//! This is an observer of the core (sys/observer.rs). It shows the calls, and the step to which they belong. Until the child calls
+//! execve(2) it shares the parent's memory, so both use the same counter.
 
 use core::ffi::CStr;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::spec::Explain;
 use crate::step::{self, Step};
-use crate::sys::{self, Argument, Call, Errno, Observer, STDERR, SigSet, Strings};
+use crate::sys::{self, Argument, AtomicRef, Call, Errno, Fields, Flag, Observer, STDERR, SigSet, Strings};
 use crate::text::number::decimal;
 use crate::text::print::Printer;
 use crate::text::{errno_names, split};
@@ -21,13 +21,19 @@ const PLAIN: u8 = 0;
 const TIMED: u8 = 1;
 const COLOURED: u8 = 2;
 
-static COUNT: AtomicU32 = AtomicU32::new(0);
-static BEGUN: AtomicU64 = AtomicU64::new(0);
-static WHO: AtomicU8 = AtomicU8::new(0);
-const PARENT_RUNS: u8 = 0;
-const CHILD_RUNS: u8 = 1;
+// Only loads and stores: in a debug build for aarch64, the other operations call functions that this program does not have. They
+// are not needed, because parent and child never run at the same time while they share memory.
 
-/// From now on, narrates.
+/// The number of calls that have been printed.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+/// When the current call was made, in nanoseconds.
+static START: AtomicU64 = AtomicU64::new(0);
+/// Whether the child is running.
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
+/// The step under whose heading calls are printed.
+static HEADING: AtomicRef<Step> = AtomicRef::none();
+
+/// Starts to print system calls.
 pub fn start(explain: Explain, colour_is_wanted: bool) {
     let style = match explain {
         Explain::Off => return,
@@ -39,41 +45,41 @@ pub fn start(explain: Explain, colour_is_wanted: bool) {
     sys::observe(Some(&OBSERVER));
 }
 
-/// From now on, tells nothing more.
+/// Stops printing system calls.
 pub fn stop_tracing() {
     sys::observe(None);
 }
 
-/// Says that the child is running now, and that the parent is again.
+/// Sets whether the calls that follow are the child's or the parent's.
 pub fn child_runs(runs: bool) {
-    WHO.store(if runs { CHILD_RUNS } else { PARENT_RUNS }, Relaxed);
+    IS_CHILD.store(runs, Relaxed);
 }
 
-/// A call that blocks, does not return, or returns when much else has been told: it is told when it begins.
-fn is_told_first(call: &Call) -> bool {
-    split(b"clone execve wait4 ppoll exit_group", b' ').any(|name| name == call.name())
+/// Whether a call is printed before it is made, because it sleeps, does not return, or returns after the calls of the child.
+fn is_printed_first(call: &Call) -> bool {
+    matches!(call.name(), "clone" | "execve" | "wait4" | "ppoll" | "exit_group")
 }
 
 fn before(call: &Call) -> bool {
-    if is_told_first(call) {
+    if is_printed_first(call) {
         let mut line = Line::new();
         line.begin();
         line.call(call);
         return line.end();
     }
     if STYLE.load(Relaxed) != PLAIN {
-        BEGUN.store(sys::clock_gettime(), Relaxed);
+        START.store(sys::clock_gettime(), Relaxed);
     }
     true
 }
 
 fn after(call: &Call, result: Result<usize, Errno>) -> bool {
-    let is_told = is_told_first(call);
-    let is_timed = !is_told && STYLE.load(Relaxed) != PLAIN;
-    let time = if is_timed { sys::clock_gettime().saturating_sub(BEGUN.load(Relaxed)) } else { 0 };
+    let is_printed = is_printed_first(call);
+    let is_timed = !is_printed && STYLE.load(Relaxed) != PLAIN;
+    let time = if is_timed { sys::clock_gettime().saturating_sub(START.load(Relaxed)) } else { 0 };
     let mut line = Line::new();
-    if is_told {
-        line.put(b"    ").put(call.name());
+    if is_printed {
+        line.put(b"    ").put(call.name().as_bytes());
     } else {
         line.begin();
         line.call(call);
@@ -85,10 +91,35 @@ fn after(call: &Call, result: Result<usize, Errno>) -> bool {
     line.end()
 }
 
-/// The bit of a mode that says what mknodat(2) is to make.
-const REGULAR_FILE: usize = libc::S_IFREG as usize;
+/// The columns of a line. Only a long string may go beyond.
+const COLUMNS: usize = 100;
 
-/// One call on its way to stderr.
+/// The columns that are kept free for an argument whose length is not worth counting.
+const SHORT: usize = 30;
+
+/// The columns that an argument needs.
+fn width(argument: &Argument) -> usize {
+    match argument {
+        Argument::Text(text) => text.count_bytes() + 8,
+        Argument::Name(name) => name.len().max(SHORT),
+        Argument::Flags(value, flags) => flags_width(*value, flags).max(SHORT),
+        Argument::Fields(fields) => {
+            let field = |(name, value, flags): (&str, u32, &[Flag])| {
+                name.len() + "=, ".len() + flags_width(value, flags)
+            };
+            fields.set().map(field).sum::<usize>().max(SHORT)
+        }
+        _ => SHORT,
+    }
+}
+
+/// The columns that the names of constants need, joined with `|`.
+fn flags_width(value: u32, flags: &[Flag]) -> usize {
+    let names = flags.iter().filter(|flag| flag.is_in(value));
+    names.map(|flag| flag.name.len() + 1).sum::<usize>().saturating_sub(1)
+}
+
+/// A call on its way to stderr.
 struct Line {
     printer: Printer<'static>,
     column: usize,
@@ -124,68 +155,69 @@ impl Line {
         self
     }
 
-    /// The heading, if the step is a new one; then number, who and step.
+    /// Prints the heading, if the step is a new one; then the number, the process and the step.
     fn begin(&mut self) {
-        static TOLD: AtomicPtr<Step> = AtomicPtr::new(ptr::null_mut());
-        let Some(step) = step::current() else { return };
-        let address = ptr::from_ref(step).cast_mut();
-        if TOLD.swap(address, Relaxed) != address {
-            self.colour(b"\x1b[1m").put(step.name.as_bytes()).put(b": ").colour(b"\x1b[0m");
-            self.put(step.why.as_bytes()).put(b"\n");
-            self.column = 0;
-        }
-        let count = COUNT.fetch_add(1, Relaxed) + 1;
-        let indent: &[u8] = if count < 10 {
-            b"  "
-        } else if count < 100 {
-            b" "
-        } else {
-            b""
+        let step = step::current().unwrap_or(&Step::NEW);
+        self.heading(step);
+        let count = COUNT.load(Relaxed) + 1;
+        COUNT.store(count, Relaxed);
+        let indent: &[u8] = match count {
+            ..10 => b"  ",
+            10..100 => b" ",
+            _ => b"",
         };
         self.put(indent).number(count);
-        let who: &[u8] = if WHO.load(Relaxed) == CHILD_RUNS { b" child" } else { b" parent" };
-        self.padded(who, 11).padded(step.name.as_bytes(), 19);
+        let process: &[u8] = if IS_CHILD.load(Relaxed) { b" child" } else { b" parent" };
+        self.padded(process, 11).padded(step.name.as_bytes(), 20);
     }
 
-    /// `name(arguments)`, as strace(1) writes it.
+    /// Prints the name and the purpose of a step, unless its heading is the last one.
+    fn heading(&mut self, step: &'static Step) {
+        if HEADING.get().is_some_and(|last| ptr::eq(last, step)) {
+            return;
+        }
+        HEADING.set(Some(step));
+        self.colour(b"\x1b[1m").put(step.name.as_bytes()).put(b": ").colour(b"\x1b[0m");
+        self.put(step.why.as_bytes()).put(b"\n");
+        self.column = 0;
+    }
+
+    /// Prints `name(arguments)`, in the notation of strace(1).
     fn call(&mut self, call: &Call) {
-        self.put(call.name()).put(b"(");
+        self.put(call.name().as_bytes()).put(b"(");
         for (index, argument) in call.arguments().enumerate() {
-            // Lines are of 100 columns; only a path may be long.
-            let room = match argument {
-                Argument::Text(text) => text.count_bytes() + 8,
-                Argument::Register(kind, _) => kind.len().max(30),
-                _ => 30,
-            };
-            if index > 0 && !self.put(b",").break_before(room - 1) {
+            if index > 0 && !self.put(b",").break_before(width(&argument) - 1) {
                 self.put(b" ");
             }
-            match argument {
-                Argument::Text(text) => self.string(text),
-                Argument::Argv(strings) => self.strings(strings),
-                Argument::Environment(strings) => {
-                    self.put(b"/* ").number(strings.count() as u32).put(b" vars */")
-                }
-                Argument::SigSet(set) => self.signals(set),
-                Argument::Register(kind, register) => self.register(kind, register),
-            };
+            self.argument(argument);
         }
         self.put(b")");
     }
 
-    fn register(&mut self, kind: &'static [u8], register: usize) -> &mut Self {
-        match kind {
-            b"%d" if register == libc::AT_FDCWD as usize => self.put(b"AT_FDCWD"),
-            b"%d" => self.number(register as u32),
-            b"%o" if register & REGULAR_FILE != 0 => self.digits(register & !REGULAR_FILE, 3, b"S_IFREG|0"),
-            b"%o" => self.digits(register, 3, b"0"),
-            b"%x" => self.digits(register, 4, b"0x"),
-            [b'%', letter] => self.flags(*letter, register as u32),
-            _ => self.literal(kind),
+    fn argument(&mut self, argument: Argument) -> &mut Self {
+        const REGULAR_FILE: u32 = libc::S_IFREG;
+        match argument {
+            Argument::Name(name) => self.put(name.as_bytes()),
+            Argument::Text(text) => self.string(text),
+            Argument::Argv(strings) => self.strings(strings),
+            Argument::Envp(strings) => self.put(b"/* ").number(strings.count() as u32).put(b" vars */"),
+            Argument::Signals(set) => self.signals(set),
+            Argument::Fd(libc::AT_FDCWD) => self.put(b"AT_FDCWD"),
+            Argument::Fd(number) | Argument::Signed(number) => {
+                self.put(if number < 0 { b"-" } else { b"" }).number(number.unsigned_abs())
+            }
+            Argument::Number(number) => self.number(number),
+            Argument::Mode(mode) if mode & REGULAR_FILE != 0 => {
+                self.digits((mode & !REGULAR_FILE) as usize, 3, b"S_IFREG|0")
+            }
+            Argument::Mode(mode) => self.digits(mode as usize, 3, b"0"),
+            Argument::Address(address) => self.digits(address, 4, b"0x"),
+            Argument::Flags(value, flags) => self.flags(value, flags),
+            Argument::Fields(fields) => self.fields(fields),
         }
     }
 
-    /// Without their first three letters, and `~[…]` for all but those, as strace(1) has them.
+    /// Prints the names without `SIG`. As in strace(1), `~[…]` is all signals except these.
     fn signals(&mut self, set: SigSet) -> &mut Self {
         let are_most = set.has(64);
         let set = if are_most { SigSet::ALL.without(set) } else { set };
@@ -193,15 +225,15 @@ impl Line {
         let mut separator = &b""[..];
         for signal in 1..65 {
             if set.has(signal) {
-                let name = name_of(b'S', signal as u32).unwrap_or(b"SIG?");
-                self.put(separator).put(name.get(3..).unwrap_or_default());
+                let name = sys::signal_name(signal).unwrap_or("SIG?");
+                self.put(separator).put(name.as_bytes().get(3..).unwrap_or_default());
                 separator = b" ";
             }
         }
         self.put(b"]")
     }
 
-    /// The first few of argv.
+    /// Prints the first strings of argv.
     fn strings(&mut self, strings: Strings) -> &mut Self {
         self.put(b"[");
         for (index, string) in strings.take(4).enumerate() {
@@ -211,15 +243,7 @@ impl Line {
         self.put(if is_longer { b", ...]" } else { b"]" })
     }
 
-    /// What stands for itself; `+` is where `|` would separate arguments.
-    fn literal(&mut self, text: &[u8]) -> &mut Self {
-        for &byte in text {
-            self.put(&[if byte == b'+' { b'|' } else { byte }]);
-        }
-        self
-    }
-
-    /// In quotes. The options of a mount, which can be longer than a line, are broken after a comma.
+    /// Prints a string in quotes. The options of a mount may be longer than a line, so a line may end after a comma.
     fn string(&mut self, string: &CStr) -> &mut Self {
         self.put(b"\"");
         for (index, part) in split(string.to_bytes(), b',').enumerate() {
@@ -233,9 +257,9 @@ impl Line {
         self.put(b"\"")
     }
 
-    /// Goes on in the next line if so many columns are not left in this one.
-    fn break_before(&mut self, room: usize) -> bool {
-        let is_full = self.column + room > 100;
+    /// Begins another line if this one has not enough columns left.
+    fn break_before(&mut self, width: usize) -> bool {
+        let is_full = self.column + width > COLUMNS;
         if is_full {
             self.put(b"\n    ");
             self.column = 4;
@@ -243,7 +267,7 @@ impl Line {
         is_full
     }
 
-    /// A number in digits of so many bits each.
+    /// Prints a number in digits of so many bits each.
     fn digits(&mut self, number: usize, bits: u32, prefix: &[u8]) -> &mut Self {
         self.put(prefix);
         let mut shift = 0;
@@ -260,68 +284,42 @@ impl Line {
         }
     }
 
-    fn flags(&mut self, letter: u8, flags: u32) -> &mut Self {
-        if let Some(name) = name_of(letter, flags).filter(|_| letter != b'R') {
-            return self.put(name);
-        }
-        let (mut rest, mut separator) = (flags, &b""[..]);
-        for (bits, name) in names(letter) {
-            if flags & bits == bits {
-                self.put(separator).put(name);
-                (rest, separator) = (rest & !bits, b"|");
-            }
+    /// Prints the names of constants joined with `|`, and the remaining bits as a number.
+    fn flags(&mut self, value: u32, flags: &[Flag]) -> &mut Self {
+        let (mut rest, mut separator) = (value, &b""[..]);
+        for flag in flags.iter().filter(|flag| flag.is_in(value)) {
+            self.put(separator).put(flag.name.as_bytes());
+            (rest, separator) = (flag.removed_from(rest), b"|");
         }
         if rest != 0 || separator.is_empty() { self.put(separator).number(rest) } else { self }
+    }
+
+    /// Prints a struct.
+    fn fields(&mut self, fields: Fields) -> &mut Self {
+        let mut separator = &b"{"[..];
+        for (name, value, flags) in fields.set() {
+            self.put(separator).put(name.as_bytes()).put(b"=").flags(value, flags);
+            separator = b", ";
+        }
+        self.put(b"}")
     }
 
     fn result(&mut self, call: &Call, result: Result<usize, Errno>) {
         self.put(b" = ");
         match result {
-            Ok(address) if call.name() == b"mmap" => self.digits(address, 4, b"0x"),
+            Ok(address) if call.name() == "mmap" => self.digits(address, 4, b"0x"),
             Ok(value) => self.number(value as u32),
             Err(errno) => {
-                let (name, meaning) = errno_names::describe(errno).unwrap_or(("an error", "without a name"));
+                let (name, meaning) = errno_names::describe(errno).unwrap_or(("an errno", "without a name"));
                 self.colour(b"\x1b[31m").put(b"-1 ").put(name.as_bytes());
                 self.put(b" (").put(meaning.as_bytes()).put(b")").colour(b"\x1b[0m")
             }
         };
     }
 
-    /// Says whether it arrived. A narration that nobody reads is no reason to stop, but one to fall silent.
+    /// Writes the line. Returns whether to continue: if stderr is closed, the run goes on and the tracing stops.
     fn end(&mut self) -> bool {
         self.put(b"\n");
         self.printer.finish().is_ok()
     }
-}
-
-/// What a letter of a template calls a number.
-fn name_of(letter: u8, number: u32) -> Option<&'static [u8]> {
-    names(letter).find(|(known, _)| *known == number).map(|(_, name)| name)
-}
-
-/// The flags that a letter of a template stands for.
-fn names(letter: u8) -> impl Iterator<Item = (u32, &'static [u8])> {
-    macro_rules! names {
-        ($($name:ident)*) => { (&[$(libc::$name as u32),*], concat!($(stringify!($name), " "),*)) };
-    }
-    let (numbers, names): (&[u32], &str) = match letter {
-        b'A' => names!(AT_RECURSIVE AT_SYMLINK_NOFOLLOW AT_REMOVEDIR AT_EMPTY_PATH),
-        b'C' => names!(CLONE_VM CLONE_VFORK CLONE_NEWNS CLONE_NEWUTS CLONE_NEWPID SIGCHLD),
-        b'L' => names!(RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_RSS RLIMIT_NPROC
-            RLIMIT_NOFILE RLIMIT_MEMLOCK RLIMIT_LOCKS RLIMIT_SIGPENDING RLIMIT_MSGQUEUE RLIMIT_NICE
-            RLIMIT_RTPRIO RLIMIT_RTTIME),
-        b'M' => {
-            names!(MS_RDONLY MS_NOSUID MS_NODEV MS_NOEXEC MS_BIND MS_REC MS_PRIVATE MS_SHARED MS_RELATIME)
-        }
-        b'O' => names!(O_WRONLY O_RDWR O_CREAT O_EXCL O_NOCTTY O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
-        b'R' => names!(O_RDONLY O_NONBLOCK O_NOFOLLOW O_CLOEXEC),
-        b'S' => {
-            names!(SIGHUP SIGINT SIGQUIT SIGUSR1 SIGUSR2 SIGTERM SIGSTOP SIGTSTP SIGCONT SIGWINCH SIGCHLD SIGKILL SIGPIPE
-                SIGTTIN SIGTTOU)
-        }
-        b'U' => names!(MNT_DETACH),
-        _ => (&[], ""),
-    };
-    let mut names = split(names.as_bytes(), b' ');
-    numbers.iter().map_while(move |number| Some((*number, names.next()?)))
 }

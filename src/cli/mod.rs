@@ -20,6 +20,7 @@ use draft::{Draft, Print};
 use options::{NAME, OPTIONS, Opt, Value};
 
 /// What a command line asks for.
+#[expect(clippy::large_enum_variant, reason = "there is one value, and no allocator to box it")]
 pub enum Request<'a> {
     /// A container.
     Run(Spec<'a>),

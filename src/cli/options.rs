@@ -71,7 +71,6 @@ pub static OPTIONS: [Opt; 21] = [
         help: "a variable for it; without =VALUE, your own",
         must_be: "NAME or NAME=VALUE",
         set: |draft, value| draft.add_variable(value),
-        ..Opt::NEW
     },
     Opt {
         long: "--env-file",
@@ -93,7 +92,6 @@ pub static OPTIONS: [Opt; 21] = [
             draft.user = Some(values::user(value).ok_or(Errno::EINVAL)?);
             Ok(())
         },
-        ..Opt::NEW
     },
     Opt {
         short: Some(b'w'),
@@ -106,7 +104,6 @@ pub static OPTIONS: [Opt; 21] = [
             draft.workdir = Some(values::absolute(value).ok_or(Errno::EINVAL)?);
             Ok(())
         },
-        ..Opt::NEW
     },
     Opt {
         long: "--ulimit",
@@ -152,7 +149,6 @@ pub static OPTIONS: [Opt; 21] = [
             let volume = values::volume(draft.arena, value)?;
             draft.mounts.push(draft.arena, Mount::Volume(volume))
         },
-        ..Opt::NEW
     },
     Opt {
         long: "--tmpfs",

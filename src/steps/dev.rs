@@ -18,7 +18,6 @@ pub static STEP: Step = Step {
         Ok(())
     }),
     inside: Some(|context| make_dev(context.devices)),
-    ..Step::NEW
 };
 
 /// The devices of a container. None of them leads to hardware or to another user's data.

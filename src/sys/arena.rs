@@ -8,11 +8,14 @@ use core::ffi::CStr;
 use core::ptr::{self, NonNull};
 use core::slice;
 
-use super::call::call;
 use super::errno::Errno;
+use super::memory::{mmap, munmap};
 
 /// The size of an arena in bytes. The kernel gives a page of it when the page is touched for the first time.
 const SIZE: usize = 16 * 1024 * 1024;
+
+/// The error of a full arena.
+const NO_MEMORY: Errno = Errno::new(libc::ENOMEM);
 
 /// Memory that is handed out from front to back. It is mapped when something is taken from it for the first time.
 ///
@@ -36,12 +39,12 @@ impl Arena {
         let bytes = self.bytes(len + 1)?;
         let mut rest = &mut *bytes;
         for part in parts {
-            let (place, after) = rest.split_at_mut_checked(part.len()).ok_or(Errno::ENOMEM)?;
+            let (place, after) = rest.split_at_mut_checked(part.len()).ok_or(NO_MEMORY)?;
             place.copy_from_slice(part);
             rest = after;
         }
         // The last byte is still zero.
-        CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::EINVAL)
+        CStr::from_bytes_until_nul(bytes).map_err(|_| NO_MEMORY)
     }
 
     /// `len` bytes, all zero.
@@ -60,7 +63,7 @@ impl Arena {
     /// ENOMEM: as [`Arena::string`].
     #[expect(clippy::mut_from_ref, reason = "each call returns other memory")]
     pub fn slice<T: Copy>(&self, len: usize, value: T) -> Result<&mut [T], Errno> {
-        let size = len.checked_mul(size_of::<T>()).ok_or(Errno::ENOMEM)?;
+        let size = len.checked_mul(size_of::<T>()).ok_or(NO_MEMORY)?;
         let address = self.take(size, align_of::<T>())?.cast::<T>();
         for index in 0..len {
             // SAFETY: `take` returned room for `len` aligned values, and `index` is less than `len`.
@@ -78,31 +81,17 @@ impl Arena {
             None => self.map()?,
         };
         let start = self.used.get().next_multiple_of(align);
-        let end = start.checked_add(len).filter(|end| *end <= SIZE).ok_or(Errno::ENOMEM)?;
+        let end = start.checked_add(len).filter(|end| *end <= SIZE).ok_or(NO_MEMORY)?;
         self.used.set(end);
-        NonNull::new(base.as_ptr().wrapping_add(start)).ok_or(Errno::ENOMEM)
+        NonNull::new(base.as_ptr().wrapping_add(start)).ok_or(NO_MEMORY)
     }
 
-    /// `mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)`
-    ///
-    /// ENOMEM: no room in the address space, or a limit (RLIMIT_AS, RLIMIT_DATA) is reached.
-    /// <https://man7.org/linux/man-pages/man2/mmap.2.html>
+    /// Maps the memory. The kernel reserves no swap space for it, because most of it is never touched.
     fn map(&self) -> Result<NonNull<u8>, Errno> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping at an address that the kernel chooses overlaps no other.
-        let address = unsafe {
-            call!(
-                mmap("NULL|%d|PROT_READ+PROT_WRITE|MAP_PRIVATE+MAP_ANONYMOUS+MAP_NORESERVE|-1|0"),
-                0,
-                SIZE,
-                protection,
-                flags,
-                -1isize
-            )
-        }?;
-        // The kernel maps nothing at address 0 unless it is asked to.
-        let base = NonNull::new(ptr::with_exposed_provenance_mut(address)).ok_or(Errno::ENOMEM)?;
+        let address = mmap(SIZE, libc::PROT_READ | libc::PROT_WRITE, flags)?;
+        // The kernel maps nothing at address 0 if the caller does not ask for that address.
+        let base = NonNull::new(ptr::with_exposed_provenance_mut(address)).ok_or(NO_MEMORY)?;
         self.base.set(Some(base));
         Ok(base)
     }
@@ -114,16 +103,12 @@ impl Default for Arena {
     }
 }
 
-/// `munmap(base, SIZE)`: gives the memory back, if there is any.
-///
-/// <https://man7.org/linux/man-pages/man2/munmap.2.html>
+/// Returns the memory to the kernel.
 impl Drop for Arena {
     fn drop(&mut self) {
         if let Some(base) = self.base.get() {
-            // SAFETY: the mapping belongs to this arena, and all that borrowed from it has ended.
-            let unmapped: Result<(), Errno> = unsafe { call!(munmap("%x|%d"), base.as_ptr(), SIZE) };
-            // munmap of a whole mapping cannot fail. If it did, the memory would go with the process.
-            let _ = unmapped;
+            // SAFETY: `map` mapped SIZE bytes there for this arena alone, and all that borrowed from it has ended.
+            unsafe { munmap(base.addr().get(), SIZE) }
         }
     }
 }
@@ -204,9 +189,9 @@ mod tests {
     fn a_full_arena_is_an_error() {
         let arena = Arena::new();
         assert!(arena.bytes(SIZE - 8).is_ok());
-        assert_eq!(arena.bytes(9).map(drop), Err(Errno::ENOMEM));
+        assert_eq!(arena.bytes(9).map(drop), Err(NO_MEMORY));
         assert!(arena.bytes(8).is_ok());
-        assert_eq!(arena.slice(usize::MAX, 1u64).map(drop), Err(Errno::ENOMEM));
-        assert_eq!(arena.string(&[b"a"]).map(drop), Err(Errno::ENOMEM));
+        assert_eq!(arena.slice(usize::MAX, 1u64).map(drop), Err(NO_MEMORY));
+        assert_eq!(arena.string(&[b"a"]).map(drop), Err(NO_MEMORY));
     }
 }

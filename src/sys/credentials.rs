@@ -1,47 +1,56 @@
-//! Who a process is, and how much it may use.
+//! The user, the groups and the resource limits of a process.
 
 use core::ffi::c_int;
 use core::ptr;
 
-use super::Errno;
 use super::call::call;
+use super::errno::Errno;
+use super::flags::RLIMITS;
 
-/// `setgroups(size, list)`: the supplementary groups of this process, in place of those that it had.
+/// `setgroups(size, list)`: replaces the supplementary groups of this process.
 ///
-/// The system call changes the calling thread alone; the one in the C library goes round all threads of the process.
-/// EPERM: no CAP_SETGID, or the user namespace forbids it. EINVAL: more than 65536, or an ID that is not mapped.
+/// The system call changes the calling thread only, and this program has one thread. (The function of the C library changes all
+/// threads.) EPERM: no CAP_SETGID, or the user namespace forbids the call. EINVAL: there are more than 65536 groups, or an ID is
+/// not mapped in the user namespace. ENOMEM: no memory.
 /// <https://man7.org/linux/man-pages/man2/setgroups.2.html>
 pub fn setgroups(groups: &[u32]) -> Result<(), Errno> {
-    // SAFETY: the kernel only reads, and the slice's length of IDs.
-    unsafe { call!(setgroups("%d|[...]"), groups.len(), groups.as_ptr()) }
+    // SAFETY: the kernel reads as many IDs as the slice has.
+    unsafe { call!(setgroups(groups.len() => Number, groups.as_ptr() => Name("[...]"))) }
 }
 
-/// `setgid(gid)`: with CAP_SETGID, the real, effective and saved group ID.
+/// `setgid(gid)`: with CAP_SETGID, sets the real, effective and saved group ID.
 ///
-/// EPERM: no CAP_SETGID. EINVAL: the ID is not mapped in the user namespace.
+/// EPERM: no CAP_SETGID, and the process does not have this ID. EINVAL: the ID is not mapped in the user namespace.
 /// <https://man7.org/linux/man-pages/man2/setgid.2.html>
 pub fn setgid(gid: u32) -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
-    unsafe { call!(setgid("%d"), gid) }
+    unsafe { call!(setgid(gid => Number)) }
 }
 
-/// `setuid(uid)`: with CAP_SETUID, the real, effective and saved user ID; from 0 to another, all capabilities go.
+/// `setuid(uid)`: with CAP_SETUID, sets the real, effective and saved user ID. From 0 to another ID, the process loses all
+/// capabilities.
 ///
-/// EPERM: no CAP_SETUID. EINVAL: the ID is not mapped in the user namespace. EAGAIN: no memory, or too many processes.
+/// EPERM: no CAP_SETUID, and the process does not have this ID. EINVAL: the ID is not mapped in the user namespace. EAGAIN: no
+/// memory, or the user has too many processes.
 /// <https://man7.org/linux/man-pages/man2/setuid.2.html>
 pub fn setuid(uid: u32) -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
-    unsafe { call!(setuid("%d"), uid) }
+    unsafe { call!(setuid(uid => Number)) }
 }
 
-/// `prlimit64(0, resource, {soft, hard}, NULL)`: limits a resource of this process, and of those that it will make.
+/// `prlimit64(0, resource, {soft, hard}, NULL)`: limits a resource of this process and of its later children.
 ///
-/// The units are the resource's; `u64::MAX` is RLIM64_INFINITY. EINVAL: no such resource, or `soft` is above `hard`. EPERM:
-/// `hard` is above what it was, and no CAP_SYS_RESOURCE; or RLIMIT_NOFILE is above /proc/sys/fs/nr_open.
+/// The unit depends on the resource; `u64::MAX` is RLIM64_INFINITY. EINVAL: there is no such resource, or `soft` is above
+/// `hard`. EPERM: `hard` is above the old hard limit and the process has no CAP_SYS_RESOURCE, or the limit is RLIMIT_NOFILE and
+/// `hard` is above /proc/sys/fs/nr_open.
 /// <https://man7.org/linux/man-pages/man2/prlimit.2.html>
 pub fn prlimit(resource: c_int, soft: u64, hard: u64) -> Result<(), Errno> {
     let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
-    let none = ptr::null_mut::<libc::rlimit64>();
-    // SAFETY: the kernel reads one struct rlimit64, whose layout the libc crate has from it, and writes none.
-    unsafe { call!(prlimit64("0|%L|{...}|NULL"), 0, resource, &raw const limit, none) }
+    let old = ptr::null_mut::<libc::rlimit64>();
+    // SAFETY: the kernel reads one struct rlimit64, whose layout in the libc crate is the kernel's, and writes nothing.
+    unsafe {
+        call!(prlimit64(
+            0 => Number, resource => Flags(RLIMITS), &raw const limit => Name("{...}"), old => Name("NULL")
+        ))
+    }
 }

@@ -1,17 +1,11 @@
-//! The strings of argv and envp as execve(2) wants them: arrays of addresses that end in NULL.
+//! C strings and arrays of C strings, as the kernel reads and writes them.
 
 use core::ffi::{CStr, c_char};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-/// What stands before the first NUL; None: there is no NUL.
-pub fn before_nul(bytes: &[u8]) -> Option<&CStr> {
-    // SAFETY: there is a NUL among the bytes, all of which may be read, and for as long as the result.
-    bytes.contains(&0).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
-}
-
-/// A NUL-terminated string by its address alone, so that `Option<CStrPtr>` is a C `char *` and `None` is NULL.
+/// A C `char *`: a string that ends in a NUL, by its address alone. `Option<CStrPtr>` is a `char *` that may be NULL.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct CStrPtr<'a> {
@@ -20,9 +14,9 @@ pub struct CStrPtr<'a> {
 }
 
 impl<'a> CStrPtr<'a> {
-    /// The same string, with its length found.
+    /// The same string with its length.
     pub fn to_cstr(self) -> &'a CStr {
-        // SAFETY: a CStrPtr is made from a `&'a CStr` or by the kernel (initial.rs), and both end in a NUL that stays for 'a.
+        // SAFETY: the address comes from a `&'a CStr` or from the kernel (initial.rs). Either string ends in a NUL and lives for 'a.
         unsafe { CStr::from_ptr(self.address.as_ptr()) }
     }
 
@@ -44,26 +38,26 @@ impl fmt::Debug for CStrPtr<'_> {
     }
 }
 
-/// Two are equal if their strings are, wherever these are.
+/// Two pointers are equal if their strings are equal.
 impl PartialEq for CStrPtr<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.to_cstr() == other.to_cstr()
     }
 }
 
-/// A `char *const []`: holding one proves that its last element is NULL.
+/// A `char *const []`, which execve(2) takes for the arguments and for the environment. Its last element is NULL.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Argv<'a>(&'a [Option<CStrPtr<'a>>]);
 
 impl<'a> Argv<'a> {
-    /// Takes an array whose last element is `None`; anything else is no vector.
+    /// Checks that the last element is NULL; returns None if it is not.
     pub fn new(words: &'a [Option<CStrPtr<'a>>]) -> Option<Self> {
         matches!(words.last(), Some(None)).then_some(Self(words))
     }
 
     /// The strings before the NULL.
     pub fn iter(self) -> impl Iterator<Item = &'a CStr> {
-        self.0.iter().flatten().map(|word| word.to_cstr())
+        self.0.iter().flatten().map(|string| string.to_cstr())
     }
 
     pub(super) const fn as_ptr(self) -> *const Option<CStrPtr<'a>> {

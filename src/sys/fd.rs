@@ -1,11 +1,11 @@
-//! File descriptors, owned and borrowed, as `std::os::fd` has them; this program has no std.
+//! File descriptors, owned and borrowed. They are like those of `std::os::fd`, which a program without std does not have.
 
 use core::ffi::c_int;
 use core::marker::PhantomData;
 use core::mem;
 
-use super::Errno;
-use super::call::{Returned, call};
+use super::call::{ReturnValue, call};
+use super::errno::Errno;
 
 /// A descriptor that is open for as long as `'fd` lasts.
 #[derive(Clone, Copy)]
@@ -20,35 +20,35 @@ impl BorrowedFd<'_> {
     }
 }
 
-/// `AT_FDCWD`: where a relative path begins, the working directory.
+/// `AT_FDCWD`: a relative path starts at the working directory.
 pub(super) const CWD: BorrowedFd<'static> = BorrowedFd { fd: libc::AT_FDCWD, owner: PhantomData };
 
-/// Standard input, as the caller opened it.
+/// Standard input, as the caller of the program opened it.
 pub const STDIN: BorrowedFd<'static> = BorrowedFd { fd: 0, owner: PhantomData };
 
-/// Standard output, as the caller opened it.
+/// Standard output, as the caller of the program opened it.
 pub const STDOUT: BorrowedFd<'static> = BorrowedFd { fd: 1, owner: PhantomData };
 
-/// Standard error, as the caller opened it.
+/// Standard error, as the caller of the program opened it.
 pub const STDERR: BorrowedFd<'static> = BorrowedFd { fd: 2, owner: PhantomData };
 
-/// A descriptor that this value alone closes, when it is dropped.
+/// A descriptor that is closed when this value is dropped. No other value closes it.
 pub struct OwnedFd(c_int);
 
 impl OwnedFd {
-    /// Takes a descriptor that the kernel has just opened, and that nobody else has.
+    /// Takes a descriptor that the kernel has just opened for this process.
     pub(super) const fn new(fd: c_int) -> Self {
         Self(fd)
     }
 
-    /// Leaves the descriptor open until the process ends.
+    /// Leaves the descriptor open until the process ends or calls execve(2).
     pub const fn leak(self) -> BorrowedFd<'static> {
         let fd = self.0;
         mem::forget(self);
         BorrowedFd { fd, owner: PhantomData }
     }
 
-    /// Whether it has the place of stdin, stdout or stderr, because the caller closed that.
+    /// Whether this is descriptor 0, 1 or 2. The kernel returns such a number if the caller of the program closed it.
     pub const fn is_standard(&self) -> bool {
         self.0 <= 2
     }
@@ -59,18 +59,22 @@ impl OwnedFd {
     }
 }
 
-/// What the kernel returns from a call that opens something belongs to the result alone.
-impl Returned for OwnedFd {
-    fn returned(value: usize) -> Self {
-        Self(value as c_int)
+/// For the calls that return a new descriptor.
+impl ReturnValue for OwnedFd {
+    fn from_register(value: usize) -> Self {
+        Self::new(value as c_int)
     }
 }
 
 impl Drop for OwnedFd {
+    /// `close(fd)`: closes the descriptor.
+    ///
+    /// <https://man7.org/linux/man-pages/man2/close.2.html>
     fn drop(&mut self) {
-        // SAFETY: close(2) touches no memory, and `self` is the only owner of the number.
-        let closed: Result<(), Errno> = unsafe { call!(close("%d"), self.0) };
-        // Linux frees the number even when close reports an error, and nothing was written through it that could be lost.
+        // SAFETY: close(2) touches no memory, and no other value uses the descriptor: `self` is its only owner.
+        let closed: Result<(), Errno> = unsafe { call!(close(self.0 => Fd)) };
+        // Linux closes the descriptor even if the call fails. The files that this program writes are small and local: no write
+        // is delayed until the close.
         let _ = closed;
     }
 }

@@ -1,4 +1,4 @@
-//! The initial stack: what the kernel's execve left for the new program.
+//! The initial stack, which the kernel's execve(2) prepares for the new program.
 //!
 //! ```text
 //!   higher addresses
@@ -21,15 +21,15 @@
 use core::ptr::NonNull;
 use core::slice;
 
-use super::CStrPtr;
+use super::cstr::CStrPtr;
 
-/// What a process is given at birth. All of it lives as long as the process.
+/// The arguments, the environment and the user of this process. The strings live as long as the process.
 pub struct Process {
-    /// argv with its NULL.
+    /// argv, including its NULL.
     pub args: &'static [Option<CStrPtr<'static>>],
-    /// envp with its NULL.
+    /// envp, including its NULL.
     pub env: &'static [Option<CStrPtr<'static>>],
-    /// The effective user ID, which the kernel hands over in auxv: no geteuid(2) is needed.
+    /// The effective user ID. It is in auxv, so geteuid(2) is not needed.
     pub euid: u32,
 }
 
@@ -38,55 +38,56 @@ impl Process {
     ///
     /// # Safety
     ///
-    /// `stack` is the stack pointer as the kernel set it at the start of this process, and its strings are left alone from now on.
+    /// `stack` is the stack pointer as the kernel set it at the start of this process. Only [`erase`] changes the strings later.
     pub unsafe fn from_initial_stack(stack: *const usize) -> Self {
-        // SAFETY: the kernel put argc there.
+        // SAFETY: the caller promises the initial stack, whose first word is argc.
         let argc = unsafe { stack.read() };
         let argv = stack.wrapping_add(1);
         let envp = argv.wrapping_add(argc + 1);
-        // SAFETY: the kernel ends envp with NULL.
+        // SAFETY: envp follows the NULL of argv, and the kernel ends it with NULL.
         let env_len = unsafe { words_until_zero(envp) };
         let auxv = envp.wrapping_add(env_len);
         Self {
-            // SAFETY: argc addresses of strings and a NULL.
+            // SAFETY: argv consists of argc addresses of strings and a NULL, and an `Option<CStrPtr>` is such an address.
             args: unsafe { slice::from_raw_parts(argv.cast(), argc + 1) },
-            // SAFETY: env_len counts the addresses and their NULL.
+            // SAFETY: envp consists of env_len words: the addresses of strings and a NULL.
             env: unsafe { slice::from_raw_parts(envp.cast(), env_len) },
-            // SAFETY: auxv follows envp's NULL and ends with AT_NULL.
+            // SAFETY: auxv follows the NULL of envp, and the kernel ends it with AT_NULL.
             euid: unsafe { auxv_value(auxv, libc::AT_EUID as usize) } as u32,
         }
     }
 }
 
-/// Fills the strings with zeros: whoever reads this process's memory, as through /proc/PID/environ, finds nothing there.
+/// Overwrites the strings with zeros. Afterwards no process can read them in /proc/PID/environ.
 ///
-/// Every one of them is the empty string then, and so remains a string.
+/// Each of them is then an empty string, so every reference to it remains valid.
 pub fn erase(words: &'static [Option<CStrPtr<'static>>]) {
     for word in words.iter().flatten() {
         let bytes = word.to_bytes();
         for byte in bytes {
-            // SAFETY: the kernel put the string on this process's stack for the process to use, and nobody looks at it while it
-            // is written. The write is volatile, since nobody of this program will read it.
+            // SAFETY: the byte is part of the initial stack, which is writable, and this process has one thread, so no other code
+            // reads the byte during the write. The compiler would remove the write if it were not volatile: this program does not
+            // read the byte again.
             unsafe { core::ptr::from_ref(byte).cast_mut().write_volatile(0) };
         }
     }
 }
 
-/// The length of an array that ends in zero, the zero counted.
+/// The length of an array that ends in zero, including the zero.
 ///
 /// # Safety
 ///
 /// `start` points to initialized memory up to the zero.
 unsafe fn words_until_zero(start: *const usize) -> usize {
     let mut len = 0;
-    // SAFETY: no zero was read yet, so by the caller's promise this word is part of the array.
+    // SAFETY: every word before this one is not zero, so the caller promises that this word is part of the array.
     while unsafe { start.wrapping_add(len).read() } != 0 {
         len += 1;
     }
     len + 1
 }
 
-/// The value that auxv has for `wanted`, or 0.
+/// The value of the entry `wanted` of auxv, or 0 if there is no such entry.
 ///
 /// # Safety
 ///
@@ -95,7 +96,7 @@ unsafe fn auxv_value(auxv: *const usize, wanted: usize) -> usize {
     let pairs = auxv.cast::<[usize; 2]>();
     let mut index = 0;
     loop {
-        // SAFETY: no AT_NULL was read yet, so by the caller's promise this pair is part of the array.
+        // SAFETY: no pair before this one is AT_NULL, so the caller promises that this pair is part of the array.
         match unsafe { pairs.wrapping_add(index).read() } {
             [0, _] => return 0,
             [kind, value] if kind == wanted => return value,
@@ -104,5 +105,5 @@ unsafe fn auxv_value(auxv: *const usize, wanted: usize) -> usize {
     }
 }
 
-/// A `char *` of the kernel's arrays and an `Option<CStrPtr>` are the same word.
+/// `from_initial_stack` relies on it: a `char *` and an `Option<CStrPtr>` have the same size.
 const _: () = assert!(size_of::<Option<CStrPtr<'_>>>() == size_of::<Option<NonNull<u8>>>());

@@ -1,60 +1,37 @@
-//! Memory that the kernel gives for as long as it is needed: this program has no allocator.
+//! Memory from the kernel. arena.rs and stack.rs hand it out; there is no other allocator.
 
-use core::ptr::{self, NonNull};
-use core::slice;
+use core::ffi::c_int;
 
-use super::Errno;
 use super::call::call;
+use super::errno::Errno;
+use super::flags::{MAP_FLAGS, PROT_FLAGS};
 
-/// Memory of this value's own, filled with zeros at first; unmapped when it is told, or with the process.
-pub struct Memory {
-    address: NonNull<u8>,
-    len: usize,
+/// `mmap(NULL, len, prot, flags, -1, 0)`: maps `len` bytes at an address that the kernel chooses, and returns the address.
+///
+/// ENOMEM: the address space is full, or a limit (RLIMIT_AS, RLIMIT_DATA) is reached. Safe code cannot use the address, so this
+/// function is safe. <https://man7.org/linux/man-pages/man2/mmap.2.html>
+pub(super) fn mmap(len: usize, prot: c_int, flags: c_int) -> Result<usize, Errno> {
+    // SAFETY: without MAP_FIXED, which no caller passes, the new mapping does not overlap any other mapping.
+    unsafe {
+        call!(mmap(
+            0 => Name("NULL"),
+            len => Number,
+            prot => Flags(PROT_FLAGS),
+            flags => Flags(MAP_FLAGS),
+            -1isize => Fd,
+            0 => Number,
+        ))
+    }
 }
 
-impl Memory {
-    /// `mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)`: `len` bytes, more than none.
-    ///
-    /// ENOMEM: no room in the address space, or a limit (RLIMIT_AS, RLIMIT_DATA) is reached.
-    /// <https://man7.org/linux/man-pages/man2/mmap.2.html>
-    pub fn map(len: usize) -> Result<Self, Errno> {
-        let open = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing that exists.
-        let address = unsafe {
-            call!(
-                mmap("NULL|%d|PROT_READ+PROT_WRITE|MAP_PRIVATE+MAP_ANONYMOUS|-1|0"),
-                0,
-                len,
-                open,
-                flags,
-                -1isize
-            )
-        }?;
-        // The kernel maps nothing at 0 unless it is asked to.
-        let address = NonNull::new(ptr::with_exposed_provenance_mut(address)).ok_or(Errno::ENOMEM)?;
-        Ok(Self { address, len })
-    }
-
-    /// What is in it.
-    pub const fn bytes(&self) -> &[u8] {
-        // SAFETY: `len` readable bytes, which are this value's own, and zero where nothing was written.
-        unsafe { slice::from_raw_parts(self.address.as_ptr(), self.len) }
-    }
-
-    /// The same, to be written.
-    pub const fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above; and writable, and borrowed by nobody else, as `&mut self` proves.
-        unsafe { slice::from_raw_parts_mut(self.address.as_ptr(), self.len) }
-    }
-
-    /// `munmap(address, len)`: gives it back.
-    ///
-    /// <https://man7.org/linux/man-pages/man2/munmap.2.html>
-    pub fn unmap(self) {
-        // SAFETY: the mapping is this value's own, and what borrowed from it has borrowed the value.
-        let unmapped: Result<(), Errno> = unsafe { call!(munmap("%x|%d"), self.address.as_ptr(), self.len) };
-        // munmap of a whole mapping cannot fail; and if it did, the memory would go with the process.
-        let _ = unmapped;
-    }
+/// `munmap(address, len)`: removes a mapping. <https://man7.org/linux/man-pages/man2/munmap.2.html>
+///
+/// # Safety
+///
+/// [`mmap`] returned the address for a mapping of `len` bytes, and nothing uses the memory any more.
+pub(super) unsafe fn munmap(address: usize, len: usize) {
+    // SAFETY: the caller's promise.
+    let unmapped: Result<(), Errno> = unsafe { call!(munmap(address => Address, len => Number)) };
+    // It cannot fail: to remove a whole mapping splits no other mapping.
+    let _ = unmapped;
 }

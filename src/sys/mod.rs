@@ -1,7 +1,16 @@
-//! The unsafe core: one small function per system call, and the few owned things that such calls hand out.
+//! The unsafe core: one small function for each system call, and the few types that own descriptors and memory.
 //!
-//! It decides nothing. Each function takes types that make a wrong call impossible to write (`&CStr`, `BorrowedFd`,
-//! flags), makes exactly one system call, through [`call`], and returns `Result<_, Errno>`. This is the only module in which `unsafe` is allowed.
+//! The core decides nothing. Each function takes types that make a wrong call impossible to write (`&CStr`, `BorrowedFd`,
+//! flags), makes one system call (`Stack::map` makes two) and returns `Result<_, Errno>`. This is the only module in which
+//! `unsafe` is allowed. It imports nothing from the rest of the program, except that the entry of the binary (entry.rs) calls
+//! `container::main`.
+//!
+//! Each file imports only files that this list names earlier:
+//!
+//! - arch, atomic_ref, errno, sigset, flags, cstr, initial: assembly, plain values, and the stack that the kernel prepares for a new program.
+//! - description, observer, call: how a call is shown, the observer of all calls, and the instruction that makes them.
+//! - fd, memory, arena, stack: descriptors and memory, which other calls take.
+//! - process, and then the other files: the calls themselves.
 
 #![allow(unsafe_code)]
 
@@ -11,49 +20,56 @@ mod atomic_ref;
 mod call;
 mod credentials;
 mod cstr;
+mod description;
 mod errno;
 mod fd;
+mod flags;
 mod fs;
 mod initial;
 mod memory;
 mod mount;
+mod observer;
+mod pages;
 mod process;
 mod seccomp;
 mod signal;
+mod sigset;
 mod socket;
 mod stack;
 mod terminal;
 
 pub use arena::{Arena, List};
 pub use atomic_ref::AtomicRef;
-pub use call::{Argument, Call, Observer, Strings, observe};
 pub use credentials::{prlimit, setgid, setgroups, setuid};
-pub use cstr::{Argv, CStrPtr, before_nul};
+pub use cstr::{Argv, CStrPtr};
+pub use description::{Argument, Call, Fields, Strings};
 pub use errno::Errno;
-use fd::CWD;
 pub use fd::{BorrowedFd, OwnedFd, STDERR, STDIN, STDOUT};
+pub use flags::{Flag, signal_name};
 pub use fs::{
     FileStatus, close_all, close_on_exec, dup3, faccessat, fchmodat, fchown, fcntl_dupfd, fcntl_getlk,
     fcntl_setlk, fstat, lstat, mkdirat, mknod_file, open_to_read, openat, openat2_without_links,
     openat2_without_magic, pread, read, rmdir, stat, statfs_type, symlink, unlink, write,
 };
 pub use initial::{Process, erase};
-pub use memory::Memory;
 pub use mount::{
     mount, mount_change, mount_setattr_rdonly, mount_setattr_rdonly_alone, mount_setattr_writable,
     move_mount, move_mount_following, open_tree_clone, open_tree_recursive, pivot_root, umount2,
 };
+pub use observer::{Observer, observe};
+pub use pages::drop_cold_pages;
 pub use process::{
     Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fork, getpgid, getpid, getppid,
     prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
-    SigSet, kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask,
+    kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask,
     signalfd,
 };
+pub use sigset::SigSet;
 pub use socket::{PollFd, poll_fd, ppoll, recvmsg, sendmsg, socketpair};
-pub use stack::{Stack, drop_cold_pages};
+pub use stack::Stack;
 pub use terminal::{
     Size, Termios, tcgets, tcsets, tiocgpgrp, tiocgptpeer, tiocgwinsz, tiocsctty, tiocswinsz, unlockpt,
 };

@@ -1,4 +1,4 @@
-//! Processes: made, turned into another program, waited for, ended.
+//! Processes: how they start, become another program, are waited for, and end.
 
 use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
@@ -6,134 +6,164 @@ use core::sync::atomic::AtomicU32;
 
 use syscalls::raw_syscall;
 
-use super::call::{Call, after, before, call, template};
-use super::{Argv, Errno, Stack, arch};
+use super::arch;
+use super::call::{call, describe};
+use super::cstr::Argv;
+use super::description::Call;
+use super::errno::Errno;
+use super::flags::CLONE_FLAGS;
+use super::observer::{after, before};
+use super::stack::Stack;
 
-/// A process ID in this process's PID namespace; 0 is a process outside it.
+/// A process ID in the PID namespace of this process. It is 0 for a process outside the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pid(pub(super) c_int);
+pub struct Pid(c_int);
 
 impl Pid {
-    /// The number itself.
+    pub(super) const fn new(pid: c_int) -> Self {
+        Self(pid)
+    }
+
+    pub(super) const fn raw(self) -> c_int {
+        self.0
+    }
+
+    /// The number.
     pub const fn number(self) -> u32 {
         self.0.unsigned_abs()
     }
 }
 
-/// `clone(flags | CLONE_VM | CLONE_VFORK | SIGCHLD, stack top, …)`: starts a process that runs `child` on `stack`.
+/// `clone(flags | CLONE_VM | CLONE_VFORK | SIGCHLD, top of the stack)`: starts a process that runs `child` on `stack`.
 ///
-/// `flags` names new namespaces (CLONE_NEWNS, CLONE_NEWPID …). What `child` returns is the new process's exit status.
-/// EPERM: no CAP_SYS_ADMIN. ENOSPC: too many namespaces (/proc/sys/user). EAGAIN: too many processes. ENOMEM.
+/// `flags` are new namespaces (CLONE_NEWNS, CLONE_NEWPID …). The value that `child` returns is the exit status of the process.
+/// EPERM: no CAP_SYS_ADMIN. ENOSPC: there are too many namespaces (/proc/sys/user). EAGAIN: there are too many processes. ENOMEM:
+/// no memory.
 /// <https://man7.org/linux/man-pages/man2/clone.2.html>
 ///
-/// It is safe to call, although the child shares this process's memory (CLONE_VM), because of CLONE_VFORK: the kernel lets
-/// the caller continue only after the child has given the memory up, by execve or by its end. So the child is to the
-/// caller what a function call is. It runs on memory of its own, `stack`, that is lent to it for just that time; all that
-/// `child` borrows is still there; and no two threads of control ever run in the memory at once. If SIGKILL ends the wait,
-/// the caller does not continue at all. Nothing unwinds out of `child`: panics abort, and `enter` never returns. The child
-/// has its own copy of descriptors, signal dispositions and working directory, since CLONE_FILES, CLONE_SIGHAND and
-/// CLONE_FS are not asked for.
+/// The child shares this process's memory (CLONE_VM). The function is safe nevertheless, because of CLONE_VFORK: the kernel lets
+/// the caller continue only after the child has called execve(2) or ended, and then the child no longer uses the memory. So to
+/// the caller the child is like a function call:
+///
+/// - The child runs on memory that no other value uses, `stack`, and borrows it for just that time.
+/// - The values that `child` borrows live until the call returns.
+/// - The two processes never run in the shared memory at the same time.
+/// - If SIGKILL ends the caller while it sleeps, the caller never uses the memory again.
+/// - No panic leaves `child`: a panic ends the process, and `enter` never returns.
+/// - The child has copies of the descriptors, the signal actions and the working directory, since CLONE_FILES, CLONE_SIGHAND and
+///   CLONE_FS are not given.
 pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
     let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let mut child = Some(child);
-    // SAFETY: the argument is what `enter::<F>` takes, and it outlives the child's use of the memory, as explained above.
+    // SAFETY: the argument is the address of an `Option<F>`, which `enter::<F>` takes. It lives until this function returns,
+    // and CLONE_VFORK is set.
     unsafe { clone_onto(flags, stack, enter::<F>, (&raw mut child).cast()) }
 }
 
 /// # Safety
 ///
-/// `arg` is what `main` takes, and outlives the child's use of the memory.
-#[inline(never)]
+/// `arg` is what `main` takes, and it lives until the child calls execve(2) or ends. `flags` contain CLONE_VM and CLONE_VFORK.
+#[inline(never)] // `clone` is generic: this is the part that all of its instances share.
 unsafe fn clone_onto(
     flags: c_int,
     stack: &mut Stack,
     main: extern "C" fn(*mut c_void) -> !,
     arg: *mut c_void,
 ) -> Result<Pid, Errno> {
-    let top = stack.top();
-    let call =
-        Call { template: template!(clone("%C|%x")), registers: [flags as usize, top as usize, 0, 0, 0, 0] };
+    let (flags, top) = (flags as usize, stack.top());
+    let description = describe!(clone(Flags(CLONE_FLAGS), Address));
+    let call = Call { description, registers: [flags, top.addr(), 0, 0, 0, 0] };
     before(&call);
-    // SAFETY: the stack's top is the end of a page of memory that is lent for this call; the argument is the caller's promise.
-    let returned = unsafe { arch::clone_onto(flags as usize, top, main, arg) };
-    let result = Errno::check(returned as usize);
-    after(&call, result);
-    result.map(|pid| Pid(pid as c_int))
+    // SAFETY: `top` is the end of a page of the stack, so it is aligned, and the child alone uses the stack while the parent
+    // sleeps. The rest is the caller's promise.
+    let returned = unsafe { arch::clone_onto(flags, top, main, arg) };
+    finish_clone(&call, returned as usize)
 }
 
-/// `clone(flags | SIGCHLD, NULL)`: starts a process with a copy of this one's memory, as fork(2) has it. Both go on from here: this
-/// one with the ID of the new one, the new one with None.
-///
-/// <https://man7.org/linux/man-pages/man2/clone.2.html>
-pub fn fork(flags: c_int) -> Result<Option<Pid>, Errno> {
-    let flags = (flags | libc::SIGCHLD) as usize;
-    let call = Call { template: template!(clone("%C|NULL")), registers: [flags, 0, 0, 0, 0, 0] };
-    before(&call);
-    // SAFETY: the memory is a copy: nothing that one of the two does to it shows in the other's.
-    let returned = unsafe { raw_syscall!(syscalls::Sysno::clone, flags, 0) };
-    if returned == 0 {
-        return Ok(None); // An observer hears of it once, from the other one.
-    }
-    let result = Errno::check(returned);
-    after(&call, result);
-    result.map(|pid| Some(Pid(pid as c_int)))
-}
-
-/// `unshare(flags)`: new namespaces for this process itself, such as CLONE_NEWNS.
-///
-/// EPERM: no CAP_SYS_ADMIN.
-/// <https://man7.org/linux/man-pages/man2/unshare.2.html>
-pub fn unshare(flags: c_int) -> Result<(), Errno> {
-    // SAFETY: the call touches no memory.
-    unsafe { call!(unshare("%C"), flags) }
-}
-
-/// `sethostname(name, len)`: the host name of this UTS namespace.
-///
-/// EINVAL: it is longer than 64 bytes. EPERM: no CAP_SYS_ADMIN.
-/// <https://man7.org/linux/man-pages/man2/sethostname.2.html>
-pub fn sethostname(name: &CStr) -> Result<(), Errno> {
-    // SAFETY: the kernel only reads, and no more than the string's length.
-    unsafe { call!(sethostname("%s|%d"), name.as_ptr(), name.count_bytes()) }
-}
-
-/// Where the child begins, on its own stack.
+/// Where the child starts, on its stack.
 extern "C" fn enter<F: FnOnce() -> u8>(arg: *mut c_void) -> ! {
-    // SAFETY: `clone` passes the address of its `Option<F>`, and waits.
+    // SAFETY: `clone` passes the address of its `Option<F>`, and sleeps while this function uses it.
     let child = unsafe { &mut *arg.cast::<Option<F>>() }.take();
     exit_group(child.map_or(0, |child| child()))
 }
 
+/// `clone(flags | SIGCHLD, NULL)`: like fork(2), starts a process with a copy of this process's memory. Both continue here: the
+/// parent gets the ID of the child, and the child gets None.
+///
+/// EPERM, ENOSPC, EAGAIN, ENOMEM: as for [`clone`].
+/// <https://man7.org/linux/man-pages/man2/clone.2.html>
+pub fn fork(flags: c_int) -> Result<Option<Pid>, Errno> {
+    let flags = (flags | libc::SIGCHLD) as usize;
+    let description = describe!(clone(Flags(CLONE_FLAGS), Name("NULL")));
+    let call = Call { description, registers: [flags, 0, 0, 0, 0, 0] };
+    before(&call);
+    // SAFETY: without CLONE_VM the memory of the child is a copy, so neither process sees a write of the other. The parameters
+    // behind the stack are read only with flags that no caller passes.
+    let returned = unsafe { raw_syscall!(call.description.number, flags, 0) };
+    if returned == 0 {
+        return Ok(None); // The observer sees the result once, in the parent.
+    }
+    finish_clone(&call, returned).map(Some)
+}
+
+/// In the parent: the result of clone(2).
+fn finish_clone(call: &Call, returned: usize) -> Result<Pid, Errno> {
+    let result = Errno::check(returned);
+    after(call, result);
+    result.map(|pid| Pid(pid as c_int))
+}
+
+/// `unshare(flags)`: moves this process into new namespaces, such as CLONE_NEWNS.
+///
+/// EPERM: no CAP_SYS_ADMIN. ENOSPC: there are too many namespaces (/proc/sys/user). ENOMEM: no memory.
+/// <https://man7.org/linux/man-pages/man2/unshare.2.html>
+pub fn unshare(flags: c_int) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { call!(unshare(flags => Flags(CLONE_FLAGS))) }
+}
+
+/// `sethostname(name, len)`: sets the host name of this UTS namespace.
+///
+/// EINVAL: the name is longer than 64 bytes. EPERM: no CAP_SYS_ADMIN.
+/// <https://man7.org/linux/man-pages/man2/sethostname.2.html>
+pub fn sethostname(name: &CStr) -> Result<(), Errno> {
+    // SAFETY: the kernel only reads, and at most the length of the string.
+    unsafe { call!(sethostname(name.as_ptr() => Text, name.count_bytes() => Number)) }
+}
+
 /// `exit_group(status)`: ends the process.
 ///
+/// The call does not return.
 /// <https://man7.org/linux/man-pages/man2/exit_group.2.html>
 pub fn exit_group(status: u8) -> ! {
     loop {
-        // SAFETY: the call ends the process; whatever it leaves undone is its own.
-        let returned: Result<(), Errno> = unsafe { call!(exit_group("%d"), status) };
-        // It does not return. The loop tells the compiler so.
+        // SAFETY: after the call no code of this process runs that could rely on anything.
+        let returned: Result<(), Errno> = unsafe { call!(exit_group(status => Number)) };
+        // There is no result. The loop proves to the compiler that this function does not return.
         let _ = returned;
     }
 }
 
-/// `execve(path, argv, envp)`: turns this process into another program; returns only if it could not.
+/// `execve(path, argv, envp)`: replaces the program of this process. It returns only if that failed.
 ///
-/// ENOENT: no such file, or its interpreter or loader is missing. EACCES: not executable, or no regular file.
-/// ENOEXEC: of no format that the kernel knows. ENOTDIR: a component of the path is no directory. E2BIG: too many words.
+/// ENOENT: the file, its interpreter or its loader does not exist. EACCES: the file is not executable or not a regular file, or
+/// no permission to search the path. ENOEXEC: the kernel does not know the format. ENOTDIR: a component of the path is not a
+/// directory. E2BIG: the arguments and the environment are too long. ETXTBSY: the file is open for writing.
 /// <https://man7.org/linux/man-pages/man2/execve.2.html>
 pub fn execve(path: &CStr, argv: Argv, envp: Argv) -> Errno {
-    // SAFETY: the path ends in a NUL, both vectors in NULL, and the kernel only reads them.
+    let path = path.as_ptr();
+    // SAFETY: the kernel only reads the path, which ends in a NUL, and the two arrays, which end in NULL.
     let failed: Result<(), Errno> =
-        unsafe { call!(execve("%s|%v|%e"), path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
-    failed.err().unwrap_or(Errno::EINVAL) // an execve that succeeds does not return
+        unsafe { call!(execve(path => Text, argv.as_ptr() => Argv, envp.as_ptr() => Envp)) };
+    failed.err().unwrap_or(Errno::new(libc::EINVAL)) // Never EINVAL: a successful execve does not return.
 }
 
-/// How a process ended, as wait4(2) encodes it.
+/// How a process ended or stopped, in the encoding of wait4(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitStatus(c_int);
 
 impl WaitStatus {
-    /// The status that a shell would show: the process's own, or 128+N if signal N ended it.
+    /// The status that a shell shows: the exit status of the process, or 128+N if signal N ended it.
     pub const fn shell_status(self) -> u8 {
         match self.0 & 0x7f {
             0 => (self.0 >> 8) as u8,
@@ -141,106 +171,124 @@ impl WaitStatus {
         }
     }
 
-    /// Whether the process did not end, but was stopped.
+    /// Whether the process is stopped and has not ended.
     pub const fn is_stopped(self) -> bool {
         self.0 & 0xff == 0x7f
     }
 }
 
-/// `wait4(pid, &status, 0, NULL)`: waits until a child has ended, and takes it off the process table.
+/// `wait4(pid, &status, 0, NULL)`: waits until a child has ended, and removes it from the process table.
 ///
-/// EINTR: a signal came first; call again. ECHILD: it is no child of this process.
+/// EINTR: a signal interrupted the call. ECHILD: the process is not a child of this one.
 /// <https://man7.org/linux/man-pages/man2/wait4.2.html>
 pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
     let mut status = MaybeUninit::<c_int>::uninit();
     // SAFETY: the kernel writes one int.
-    let () = unsafe { call!(wait4("%d|[status]|0|NULL"), pid.0, status.as_mut_ptr(), 0, 0) }?;
+    let () = unsafe {
+        call!(wait4(
+            pid.0 => Signed, status.as_mut_ptr() => Name("[status]"), 0 => Number, 0 => Name("NULL")
+        ))
+    }?;
     // SAFETY: the call succeeded, so the kernel wrote the int.
     Ok(WaitStatus(unsafe { status.assume_init() }))
 }
 
-/// `wait4(pid, &status, WNOHANG | WUNTRACED, NULL)`: as [`wait4`], but it does not sleep, and tells also that a child was
-/// stopped; None if there is nothing new. PID -1 is any child.
+/// `wait4(pid, &status, WNOHANG | WUNTRACED, NULL)`: asks without waiting whether a child has ended or stopped. `None` for the
+/// process, which is PID -1, means any child.
 ///
+/// Returns None if no child has changed. ECHILD: the process is not a child of this one, or there are no children.
 /// <https://man7.org/linux/man-pages/man2/wait4.2.html>
 pub fn wait4_nohang(pid: Option<Pid>) -> Result<Option<(Pid, WaitStatus)>, Errno> {
     let mut status: c_int = 0;
-    let (who, options) = (pid.map_or(-1, |pid| pid.0), libc::WNOHANG | libc::WUNTRACED);
+    let (pid, options) = (pid.map_or(-1, Pid::raw), libc::WNOHANG | libc::WUNTRACED);
     // SAFETY: the kernel writes one int.
-    let found: usize =
-        unsafe { call!(wait4("%d|[status]|WNOHANG+WUNTRACED|NULL"), who, &raw mut status, options, 0) }?;
-    Ok((found != 0).then_some((Pid(found as c_int), WaitStatus(status))))
+    let changed: usize = unsafe {
+        call!(wait4(
+            pid => Signed,
+            &raw mut status => Name("[status]"),
+            options => Name("WNOHANG|WUNTRACED"),
+            0 => Name("NULL"),
+        ))
+    }?;
+    Ok((changed != 0).then_some((Pid(changed as c_int), WaitStatus(status))))
 }
 
-/// `getpid()`: this process's own ID.
+/// `getpid()`: the ID of this process.
 ///
+/// The call does not fail.
 /// <https://man7.org/linux/man-pages/man2/getpid.2.html>
 pub fn getpid() -> Pid {
     // SAFETY: the call touches no memory.
-    Pid(unsafe { call!(getpid("")) }.unwrap_or(0usize) as c_int)
+    Pid(unsafe { call!(getpid()) }.unwrap_or(0usize) as c_int)
 }
 
-/// `getppid()`: the ID of this process's parent; of whoever is its parent now, if that has ended.
+/// `getppid()`: the ID of the parent of this process. If the parent has ended, another process is the parent now.
 ///
+/// The call does not fail. The result is 0 if the parent is outside this PID namespace.
 /// <https://man7.org/linux/man-pages/man2/getppid.2.html>
 pub fn getppid() -> Pid {
     // SAFETY: the call touches no memory.
-    Pid(unsafe { call!(getppid("")) }.unwrap_or(0usize) as c_int)
+    Pid(unsafe { call!(getppid()) }.unwrap_or(0usize) as c_int)
 }
 
-/// `getpgid(0)`: the process group that this process is in.
+/// `getpgid(0)`: the process group of this process.
 ///
-/// <https://man7.org/linux/man-pages/man2/setpgid.2.html>
+/// The call does not fail with this argument.
+/// <https://man7.org/linux/man-pages/man2/getpgid.2.html>
 pub fn getpgid() -> Pid {
     // SAFETY: the call touches no memory.
-    Pid(unsafe { call!(getpgid("0"), 0) }.unwrap_or(0usize) as c_int)
+    Pid(unsafe { call!(getpgid(0 => Number)) }.unwrap_or(0usize) as c_int)
 }
 
-/// `setsid()`: a new session, without a controlling terminal, and in it a new process group; this process leads both.
+/// `setsid()`: starts a session without a controlling terminal, and in it a process group. This process is the leader of both.
 ///
-/// EPERM: it leads a process group already.
+/// EPERM: this process is the leader of a process group already.
 /// <https://man7.org/linux/man-pages/man2/setsid.2.html>
 pub fn setsid() -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
-    unsafe { call!(setsid("")) }
+    unsafe { call!(setsid()) }
 }
 
-/// `prctl(PR_SET_PDEATHSIG, SIGKILL)`: asks to be killed when the thread that made this process ends.
+/// `prctl(PR_SET_PDEATHSIG, SIGKILL)`: the kernel kills this process when the thread that started it ends.
 ///
+/// The call does not fail with these arguments.
 /// <https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html>
 pub fn prctl_set_pdeathsig() -> Result<(), Errno> {
+    let (operation, signal) = (libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     // SAFETY: the call touches no memory.
-    unsafe { call!(prctl("PR_SET_PDEATHSIG|SIGKILL"), libc::PR_SET_PDEATHSIG, libc::SIGKILL) }
+    unsafe { call!(prctl(operation => Name("PR_SET_PDEATHSIG"), signal => Name("SIGKILL"))) }
 }
 
-/// `set_tid_address(&word)`: when this thread ends, the kernel sets `word` to 0, if another process shares the memory then.
+/// `set_tid_address(&word)`: when this thread ends while another process shares its memory, the kernel sets `word` to 0.
 ///
-/// It is how a thread library learns that a thread has ended; here, how the child of a vfork learns that its parent has.
+/// A thread library uses it to learn that a thread has ended. Here the child of a vfork uses it to learn that its parent has
+/// ended. The call does not fail; its result, the ID of the thread, is ignored.
 /// <https://man7.org/linux/man-pages/man2/set_tid_address.2.html>
 pub fn set_tid_address(word: &'static AtomicU32) {
-    // SAFETY: the kernel keeps the address, and writes an aligned word there that lives for ever and is atomic.
-    let tid: Result<(), Errno> = unsafe { call!(set_tid_address("%x"), word.as_ptr()) };
-    let _ = tid; // The caller's own thread ID; the call always succeeds.
+    // SAFETY: the kernel keeps the address and later writes an aligned 32-bit word there; an atomic in a static allows that.
+    let tid: Result<(), Errno> = unsafe { call!(set_tid_address(word.as_ptr() => Address)) };
+    let _ = tid;
 }
 
 /// `chdir(path)`: changes the working directory.
 ///
-/// ENOENT: there is no such directory. ENOTDIR: it is none. EACCES: search permission.
+/// ENOENT: there is no such directory. ENOTDIR: the path is not a directory. EACCES: no permission to search it.
 /// <https://man7.org/linux/man-pages/man2/chdir.2.html>
 pub fn chdir(path: &CStr) -> Result<(), Errno> {
-    // SAFETY: the path ends in a NUL and the kernel only reads it.
-    unsafe { call!(chdir("%s"), path.as_ptr()) }
+    // SAFETY: the kernel only reads the path, which ends in a NUL.
+    unsafe { call!(chdir(path.as_ptr() => Text)) }
 }
 
-/// `clock_gettime(CLOCK_MONOTONIC, &timespec)`: the time since some moment, in nanoseconds.
+/// `clock_gettime(CLOCK_MONOTONIC, &timespec)`: the time in nanoseconds since an arbitrary moment.
 ///
+/// The call does not fail: every kernel has this clock.
 /// <https://man7.org/linux/man-pages/man2/clock_gettime.2.html>
 pub fn clock_gettime() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let clock = libc::CLOCK_MONOTONIC;
     // SAFETY: the kernel writes one struct timespec.
     let read: Result<(), Errno> =
-        unsafe { call!(clock_gettime("CLOCK_MONOTONIC|{...}"), libc::CLOCK_MONOTONIC, &raw mut time) };
-    // The clock is always there, so the call cannot fail; and if it did, the time would be 0.
+        unsafe { call!(clock_gettime(clock => Name("CLOCK_MONOTONIC"), &raw mut time => Name("{...}"))) };
     let _ = read;
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

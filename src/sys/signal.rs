@@ -1,89 +1,77 @@
-//! What a process does with a signal.
+//! Signals: their masks, their actions, and how they are received and sent.
 
 use core::ffi::{c_int, c_ulong};
 
 use super::call::call;
-use super::{BorrowedFd, Errno, OwnedFd, Pid};
+use super::errno::Errno;
+use super::fd::{BorrowedFd, OwnedFd};
+use super::flags::SIGNALS;
+use super::process::Pid;
+use super::sigset::SigSet;
 
-/// A set of signals, one bit for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SigSet(pub u64);
-
-impl SigSet {
-    /// None.
-    pub const NONE: Self = Self(0);
-
-    /// All that there are.
-    pub const ALL: Self = Self(u64::MAX);
-
-    /// These.
-    pub const fn of(mut signals: &[c_int]) -> Self {
-        let mut set = 0;
-        while let [signal, rest @ ..] = signals {
-            set |= 1 << (*signal - 1);
-            signals = rest;
-        }
-        Self(set)
-    }
-
-    /// Whether this one is among them.
-    pub const fn has(self, signal: c_int) -> bool {
-        signal > 0 && self.0 >> (signal - 1) & 1 == 1
-    }
-
-    /// Those that are not among others.
-    pub const fn without(self, others: Self) -> Self {
-        Self(self.0 & !others.0)
-    }
-}
-
-/// `rt_sigprocmask(SIG_SETMASK, &set, NULL, 8)`: which signals wait instead of acting.
+/// `rt_sigprocmask(SIG_SETMASK, &set, NULL, 8)`: blocks these signals and unblocks the others.
 ///
-/// The mask is kept across clone(2) and execve(2).
+/// A blocked signal stays pending until it is unblocked or read from a [`signalfd`]. clone(2) and execve(2) keep the mask.
+/// SIGKILL and SIGSTOP cannot be blocked; the kernel ignores them here. The 8 is the size of the set in bytes. The call does
+/// not fail with these arguments.
 /// <https://man7.org/linux/man-pages/man2/sigprocmask.2.html>
 pub fn rt_sigprocmask(set: SigSet) -> Result<(), Errno> {
-    // SAFETY: the kernel reads one word.
-    unsafe { call!(rt_sigprocmask("SIG_SETMASK|%g|NULL|8"), libc::SIG_SETMASK, &raw const set.0, 0, 8) }
+    let how = libc::SIG_SETMASK;
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns.
+    unsafe {
+        call!(rt_sigprocmask(
+            how => Name("SIG_SETMASK"), &raw const set.0 => Signals, 0 => Name("NULL"), 8 => Number
+        ))
+    }
 }
 
-/// `signalfd4(-1, &set, 8, SFD_CLOEXEC)`: a descriptor from which those signals can be read that wait.
+/// `signalfd4(-1, &set, 8, SFD_CLOEXEC)`: opens a descriptor from which [`read_signal`] takes pending signals of the set.
 ///
+/// The signals must be blocked, or they act as usual. EMFILE, ENFILE: no descriptor is free. ENOMEM: no memory.
 /// <https://man7.org/linux/man-pages/man2/signalfd.2.html>
 pub fn signalfd(set: SigSet) -> Result<OwnedFd, Errno> {
-    // SAFETY: the kernel reads one word; the new descriptor belongs to the result alone.
-    unsafe { call!(signalfd4("-1|%g|8|SFD_CLOEXEC"), -1isize, &raw const set.0, 8, libc::SFD_CLOEXEC) }
+    let flags = libc::SFD_CLOEXEC;
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns; the result owns the new descriptor.
+    unsafe {
+        call!(signalfd4(
+            -1isize => Fd, &raw const set.0 => Signals, 8 => Number, flags => Name("SFD_CLOEXEC")
+        ))
+    }
 }
 
-/// `read(signalfd, &siginfo, 128)`: takes the next signal that waits; sleeps until there is one.
+/// `read(signalfd, &siginfo, 128)`: takes the next pending signal and returns its number. It sleeps until there is one.
 ///
+/// EINTR: a signal outside the set interrupted the call.
 /// <https://man7.org/linux/man-pages/man2/signalfd.2.html>
 pub fn read_signal(fd: BorrowedFd) -> Result<c_int, Errno> {
-    const LEN: usize = 128; // of struct signalfd_siginfo, which begins with the number
-    let mut information = [0u32; LEN / 4];
-    // SAFETY: the kernel writes at most one struct of that length.
-    let () = unsafe { call!(read("%d|{...}|%d"), fd.raw(), information.as_mut_ptr(), LEN) }?;
+    const LEN: usize = size_of::<libc::signalfd_siginfo>();
+    let mut information = [0u32; LEN / 4]; // The first field of the struct is the number of the signal.
+    // SAFETY: the kernel writes at most `LEN` bytes, which is the size of the array.
+    let () =
+        unsafe { call!(read(fd.raw() => Fd, information.as_mut_ptr() => Name("{...}"), LEN => Number)) }?;
     let [signal, ..] = information;
     Ok(signal as c_int)
 }
 
-/// `kill(pid, signal)`: sends a signal.
+/// `kill(pid, signal)`: sends a signal to a process.
 ///
-/// ESRCH: there is no such process.
+/// ESRCH: there is no such process. EPERM: it belongs to another user. EINVAL: there is no such signal.
 /// <https://man7.org/linux/man-pages/man2/kill.2.html>
 pub fn kill(pid: Pid, signal: c_int) -> Result<(), Errno> {
-    // SAFETY: the call touches no memory; a signal to this process itself has a disposition that is no handler.
-    unsafe { call!(kill("%d|%S"), pid.0, signal) }
+    // SAFETY: the call touches no memory, and this program installs no signal handler that it could enter.
+    unsafe { call!(kill(pid.raw() => Number, signal => Flags(SIGNALS))) }
 }
 
-/// `kill(0, signal)`: sends a signal to all of the process group that this process is in, itself included.
+/// `kill(0, signal)`: sends a signal to every process of this process's group, including this process.
 ///
+/// EINVAL: there is no such signal.
 /// <https://man7.org/linux/man-pages/man2/kill.2.html>
 pub fn kill_process_group(signal: c_int) -> Result<(), Errno> {
-    // SAFETY: as `kill`.
-    unsafe { call!(kill("%d|%S"), 0, signal) }
+    // SAFETY: the call touches no memory, and this program installs no signal handler that it could enter.
+    unsafe { call!(kill(0 => Number, signal => Flags(SIGNALS))) }
 }
 
-/// The kernel's struct sigaction, which is not the C library's.
+/// The kernel's struct sigaction, which differs from the one of the C library.
 #[repr(C)]
 struct KernelSigaction {
     handler: usize,
@@ -92,37 +80,43 @@ struct KernelSigaction {
     mask: u64,
 }
 
-/// `rt_sigaction(SIGCHLD, {SIG_DFL}, NULL, 8)`: the child's end is told, and its status kept.
-///
-/// The 8 is the size of a signal mask in bytes. Dispositions are kept across execve(2).
-/// <https://man7.org/linux/man-pages/man2/sigaction.2.html>
-pub fn rt_sigaction_default(signal: c_int) -> Result<(), Errno> {
-    let action = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-    // SAFETY: the kernel reads one struct of its own layout; no handler is set, so no code can be entered by it.
-    unsafe {
-        call!(
-            rt_sigaction("%S|{sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}|NULL|8"),
-            signal,
-            &raw const action,
-            0,
-            8
-        )
+impl KernelSigaction {
+    const fn new(handler: usize) -> Self {
+        Self { handler, flags: 0, restorer: 0, mask: 0 }
     }
 }
 
-/// `rt_sigaction(signal, {SIG_IGN}, NULL, 8)`: the signal does nothing to this process.
+/// `rt_sigaction(signal, {SIG_DFL}, NULL, 8)`: the signal has its default action.
 ///
+/// For SIGCHLD that means that a child that has ended stays a zombie until wait4(2). execve(2) keeps the setting. The 8 is the
+/// size of a set of signals in bytes. EINVAL: there is no such signal, or it is SIGKILL or SIGSTOP.
+/// <https://man7.org/linux/man-pages/man2/sigaction.2.html>
+pub fn rt_sigaction_default(signal: c_int) -> Result<(), Errno> {
+    let action = KernelSigaction::new(libc::SIG_DFL);
+    // SAFETY: the kernel reads one struct in its layout. SIG_DFL is not a handler, so the kernel enters no code of this program.
+    unsafe {
+        call!(rt_sigaction(
+            signal => Flags(SIGNALS),
+            &raw const action => Name("{sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}"),
+            0 => Name("NULL"),
+            8 => Number,
+        ))
+    }
+}
+
+/// `rt_sigaction(signal, {SIG_IGN}, NULL, 8)`: this process ignores the signal.
+///
+/// execve(2) keeps the setting. EINVAL: there is no such signal, or it is SIGKILL or SIGSTOP.
 /// <https://man7.org/linux/man-pages/man2/sigaction.2.html>
 pub fn rt_sigaction_ignore(signal: c_int) -> Result<(), Errno> {
-    let action = KernelSigaction { handler: libc::SIG_IGN, flags: 0, restorer: 0, mask: 0 };
-    // SAFETY: as above.
+    let action = KernelSigaction::new(libc::SIG_IGN);
+    // SAFETY: the kernel reads one struct in its layout. SIG_IGN is not a handler, so the kernel enters no code of this program.
     unsafe {
-        call!(
-            rt_sigaction("%S|{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}|NULL|8"),
-            signal,
-            &raw const action,
-            0,
-            8
-        )
+        call!(rt_sigaction(
+            signal => Flags(SIGNALS),
+            &raw const action => Name("{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}"),
+            0 => Name("NULL"),
+            8 => Number,
+        ))
     }
 }

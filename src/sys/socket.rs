@@ -1,16 +1,18 @@
-//! A pair of sockets, and the one thing that a pipe cannot carry: a descriptor.
+//! A pair of connected sockets, which can transfer a descriptor from one process to another, and poll(2).
 
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::offset_of;
 use core::ptr;
 
-use super::call::{Template, call, make_short, template};
-use super::{BorrowedFd, Errno, OwnedFd};
+use super::call::{call, describe, make_short};
+use super::description::Description;
+use super::errno::Errno;
+use super::fd::{BorrowedFd, OwnedFd};
 
-/// A control message that holds one descriptor, as cmsg(3) lays it out.
+/// A control message that holds one descriptor, in the layout of cmsg(3).
 #[repr(C)]
 struct Rights {
-    /// Up to the end of the descriptor.
+    /// The number of bytes up to the end of `fd`.
     len: usize,
     level: c_int,
     kind: c_int,
@@ -18,7 +20,7 @@ struct Rights {
     padding: c_int,
 }
 
-/// The length of it that counts.
+/// The value of `len` when the message holds a descriptor.
 const LEN: usize = offset_of!(Rights, padding);
 
 /// The kernel's struct msghdr.
@@ -33,50 +35,59 @@ struct Message {
     flags: c_int,
 }
 
-/// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)`: two sockets that are connected with each other.
+/// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)`: opens two sockets that are connected to each other.
 ///
-/// EMFILE: there are no two descriptors left.
+/// EMFILE, ENFILE: no two descriptors are free. ENOMEM: no memory.
 /// <https://man7.org/linux/man-pages/man2/socketpair.2.html>
 pub fn socketpair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let mut fds: [c_int; 2] = [-1; 2];
-    let (family, kind) = (libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
-    // SAFETY: the kernel writes two ints; the new descriptors belong to the results alone.
+    // SAFETY: the kernel writes two ints into the array.
     let () = unsafe {
-        call!(socketpair("AF_UNIX|SOCK_STREAM+SOCK_CLOEXEC|0|{...}"), family, kind, 0, fds.as_mut_ptr())
+        call!(socketpair(
+            libc::AF_UNIX => Name("AF_UNIX"),
+            libc::SOCK_STREAM | libc::SOCK_CLOEXEC => Name("SOCK_STREAM|SOCK_CLOEXEC"),
+            0 => Number,
+            fds.as_mut_ptr() => Name("{...}"),
+        ))
     }?;
     let [one, other] = fds;
     Ok((OwnedFd::new(one), OwnedFd::new(other)))
 }
 
-/// `sendmsg(socket, {one byte, SCM_RIGHTS: fd}, MSG_NOSIGNAL)`: gives a copy of a descriptor to whoever has the other end.
+/// `sendmsg(socket, {one byte, SCM_RIGHTS: fd}, MSG_NOSIGNAL)`: sends a copy of a descriptor to the process at the other end.
 ///
-/// EPIPE: nobody has.
+/// EPIPE: the other end is closed; MSG_NOSIGNAL prevents SIGPIPE. ETOOMANYREFS: too many descriptors are on their way.
 /// <https://man7.org/linux/man-pages/man2/sendmsg.2.html>, <https://man7.org/linux/man-pages/man7/unix.7.html>
 pub fn sendmsg(socket: BorrowedFd, fd: BorrowedFd) -> Result<(), Errno> {
+    let description = describe!(sendmsg(Fd, Name("{...}"), Name("MSG_NOSIGNAL")));
     let mut rights =
         Rights { len: LEN, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, fd: fd.raw(), padding: 0 };
-    // SAFETY: that is the call's template; it only reads.
-    unsafe { transfer(template!(sendmsg("%d|{...}|MSG_NOSIGNAL")), socket, &mut rights, libc::MSG_NOSIGNAL) }
+    // SAFETY: the description is that of sendmsg(2).
+    unsafe { transfer(description, socket, &mut rights, libc::MSG_NOSIGNAL) }
 }
 
-/// `recvmsg(socket, {one byte, SCM_RIGHTS}, MSG_CMSG_CLOEXEC)`: waits for the descriptor that [`sendmsg`] sends; None if something
-/// else came, or the other end was closed before anything did.
+/// `recvmsg(socket, {one byte, SCM_RIGHTS}, MSG_CMSG_CLOEXEC)`: receives the descriptor that [`sendmsg`] sends. It sleeps until
+/// the other end sends a byte or closes.
 ///
-/// <https://man7.org/linux/man-pages/man2/recvmsg.2.html>
+/// Returns None if no descriptor came: the other end wrote a byte without one, closed before it sent a byte, or this process has
+/// no descriptor free. EINTR: a signal interrupted the call.
+/// <https://man7.org/linux/man-pages/man2/recvmsg.2.html>, <https://man7.org/linux/man-pages/man7/unix.7.html>
 pub fn recvmsg(socket: BorrowedFd) -> Result<Option<OwnedFd>, Errno> {
+    let description = describe!(recvmsg(Fd, Name("{...}"), Name("MSG_CMSG_CLOEXEC")));
     let mut rights = Rights { len: 0, level: 0, kind: 0, fd: -1, padding: 0 };
-    let template = template!(recvmsg("%d|{...}|MSG_CMSG_CLOEXEC"));
-    // SAFETY: that is the call's template; it writes a descriptor at most.
-    let () = unsafe { transfer(template, socket, &mut rights, libc::MSG_CMSG_CLOEXEC) }?;
+    // SAFETY: the description is that of recvmsg(2).
+    let () = unsafe { transfer(description, socket, &mut rights, libc::MSG_CMSG_CLOEXEC) }?;
     Ok((rights.len == LEN).then(|| OwnedFd::new(rights.fd)))
 }
 
+/// Sends or receives one byte and a control message.
+///
 /// # Safety
 ///
-/// `template` is that of sendmsg(2) or recvmsg(2).
-#[inline(never)]
+/// The description is that of sendmsg(2) or recvmsg(2).
+#[inline(never)] // Both calls share it.
 unsafe fn transfer(
-    template: *const Template,
+    description: &'static Description,
     socket: BorrowedFd,
     rights: &mut Rights,
     flags: c_int,
@@ -92,26 +103,34 @@ unsafe fn transfer(
         control_len: size_of::<Rights>(),
         flags: 0,
     };
-    // SAFETY: the kernel reads and writes at most what the lengths say, in values that live meanwhile.
-    unsafe {
-        make_short(template, socket.raw() as usize, (&raw mut message).expose_provenance(), flags as usize)
-    }
+    let (socket, message) = (socket.raw() as usize, (&raw mut message).expose_provenance());
+    // SAFETY: the lengths in `message` are those of values that live until the call returns, and the kernel may write to them.
+    unsafe { make_short(description, socket, message, flags as usize) }
 }
 
-/// The kernel's poll(2) struct: a descriptor, and whether something can be read from it or written to it.
+/// The kernel's struct pollfd: a descriptor, the events to wait for, and the events that occurred.
 pub type PollFd = libc::pollfd;
 
-/// A row for [`ppoll`]: no descriptor is a row that is never ready.
+/// A row for [`ppoll`]. The kernel skips a row without a descriptor.
 pub fn poll_fd(fd: Option<BorrowedFd>, events: i16) -> PollFd {
     PollFd { fd: fd.map_or(-1, BorrowedFd::raw), events, revents: 0 }
 }
 
-/// `ppoll(fds, count, NULL, NULL, 8)`: sleeps until one of the descriptors is ready, for as long as it takes.
+/// `ppoll(fds, count, NULL, NULL, 8)`: sleeps until an event occurs on one of the descriptors, without a time limit.
 ///
-/// EINTR: a signal with a handler came.
+/// The 8 is the size of a set of signals in bytes. EINTR: a signal interrupted the call. ENOMEM: no memory. EINVAL: there are
+/// more rows than the limit (RLIMIT_NOFILE).
 /// <https://man7.org/linux/man-pages/man2/poll.2.html>
 pub fn ppoll(fds: &mut [PollFd]) -> Result<(), Errno> {
     let count = fds.len() as c_uint;
-    // SAFETY: the kernel reads and writes so many structs.
-    unsafe { call!(ppoll("{...}|%d|NULL|NULL|8"), fds.as_mut_ptr(), count, 0, 0, 8) }
+    // SAFETY: the kernel reads and writes `count` structs, as many as the slice has.
+    unsafe {
+        call!(ppoll(
+            fds.as_mut_ptr() => Name("{...}"),
+            count => Number,
+            0 => Name("NULL"),
+            0 => Name("NULL"),
+            8 => Number,
+        ))
+    }
 }

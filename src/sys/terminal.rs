@@ -1,12 +1,15 @@
-//! Terminals: their modes, their size, and the pair of ends that a pseudoterminal is.
+//! Terminals: their modes, their size, and pseudoterminals. A pseudoterminal (pty) is a pair of a master and a slave.
 
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 
 use super::call::call;
-use super::{BorrowedFd, Errno, OwnedFd, Pid};
+use super::errno::Errno;
+use super::fd::{BorrowedFd, OwnedFd};
+use super::flags::OPEN_FLAGS;
+use super::process::Pid;
 
-/// The kernel's struct termios, which is not the C library's: the modes of a terminal.
+/// The modes of a terminal: the kernel's struct termios, which differs from the one of the C library.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Termios {
@@ -19,7 +22,7 @@ pub struct Termios {
 }
 
 impl Termios {
-    /// As cfmakeraw(3): every byte is passed on as it is, and at once.
+    /// The modes that cfmakeraw(3) makes: a program gets every byte at once and unchanged.
     pub const fn raw(mut self) -> Self {
         self.input &= !(libc::IGNBRK
             | libc::BRKINT
@@ -35,104 +38,126 @@ impl Termios {
         self
     }
 
-    /// The signal that a byte stands for when it is typed: Ctrl-C, Ctrl-\ and Ctrl-Z, if they are what they usually are.
+    /// The signal that the terminal sends when this byte is typed. The usual bytes are Ctrl-C, Ctrl-\ and Ctrl-Z.
     pub fn signal_of(&self, byte: u8) -> Option<c_int> {
         let keys = [(libc::VINTR, libc::SIGINT), (libc::VQUIT, libc::SIGQUIT), (libc::VSUSP, libc::SIGTSTP)];
         let is_it = |(index, _): &&(usize, c_int)| self.characters.get(*index) == Some(&byte) && byte != 0;
         keys.iter().find(is_it).filter(|_| self.local & libc::ISIG != 0).map(|(_, signal)| *signal)
     }
 
-    /// Whether a byte, typed, takes the meaning from the next one: Ctrl-V, as a rule.
+    /// Whether the terminal passes on the next typed byte without a special meaning after this one. The usual byte is Ctrl-V.
     pub fn quotes(&self, byte: u8) -> bool {
         let is_on = self.local & (libc::ICANON | libc::IEXTEN) == libc::ICANON | libc::IEXTEN;
         is_on && byte != 0 && self.characters.get(libc::VLNEXT) == Some(&byte)
     }
 
-    /// The byte that, typed, is the end of the input.
+    /// The byte that ends the input when it is typed. The usual byte is Ctrl-D.
     pub fn end_of_file(&self) -> u8 {
         self.characters.get(libc::VEOF).copied().unwrap_or(4)
     }
 }
 
-/// `ioctl(fd, TCGETS, &termios)`: the modes of a terminal.
+/// `ioctl(fd, TCGETS, &termios)`: reads the modes of a terminal.
 ///
-/// ENOTTY: it is none.
+/// ENOTTY: the file is not a terminal. EIO: the terminal has hung up.
 /// <https://man7.org/linux/man-pages/man2/TCSETS.2const.html>
 pub fn tcgets(fd: BorrowedFd) -> Result<Termios, Errno> {
     let mut termios = MaybeUninit::<Termios>::uninit();
-    // SAFETY: the kernel writes one struct of its own layout.
-    let () = unsafe { call!(ioctl("%d|TCGETS|{...}"), fd.raw(), libc::TCGETS, termios.as_mut_ptr()) }?;
+    // SAFETY: the kernel writes one struct termios in its layout.
+    let () = unsafe {
+        call!(ioctl(fd.raw() => Fd, libc::TCGETS => Name("TCGETS"), termios.as_mut_ptr() => Name("{...}")))
+    }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
     Ok(unsafe { termios.assume_init() })
 }
 
-/// `ioctl(fd, TCSETS, &termios)`: sets the modes of a terminal, at once.
+/// `ioctl(fd, TCSETS, &termios)`: sets the modes of a terminal at once.
 ///
-/// EIO: this process is in the background of an orphaned process group. One in the background is stopped by SIGTTOU.
+/// The kernel stops a background process that does this with SIGTTOU. EIO: the process is in an orphaned background process
+/// group, or the terminal has hung up. ENOTTY: the file is not a terminal. EINTR: a signal interrupted the call.
 /// <https://man7.org/linux/man-pages/man2/TCSETS.2const.html>
 pub fn tcsets(fd: BorrowedFd, termios: &Termios) -> Result<(), Errno> {
-    // SAFETY: the kernel reads one struct of its own layout.
-    unsafe { call!(ioctl("%d|TCSETS|{...}"), fd.raw(), libc::TCSETS, &raw const *termios) }
+    // SAFETY: the kernel reads one struct termios in its layout.
+    unsafe {
+        call!(ioctl(fd.raw() => Fd, libc::TCSETS => Name("TCSETS"), &raw const *termios => Name("{...}")))
+    }
 }
 
-/// The size of a terminal, in characters, and in pixels for those that care.
+/// The size of a terminal in characters, and in pixels if the terminal has set them.
 pub type Size = libc::winsize;
 
-/// `ioctl(fd, TIOCGWINSZ, &winsize)`: the size of a terminal.
+/// `ioctl(fd, TIOCGWINSZ, &winsize)`: reads the size of a terminal.
 ///
+/// ENOTTY: the file is not a terminal.
 /// <https://man7.org/linux/man-pages/man2/TIOCSWINSZ.2const.html>
 pub fn tiocgwinsz(fd: BorrowedFd) -> Result<Size, Errno> {
     let mut size = Size { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the kernel writes one struct winsize.
-    let () = unsafe { call!(ioctl("%d|TIOCGWINSZ|{...}"), fd.raw(), libc::TIOCGWINSZ, &raw mut size) }?;
+    let () = unsafe {
+        call!(ioctl(fd.raw() => Fd, libc::TIOCGWINSZ => Name("TIOCGWINSZ"), &raw mut size => Name("{...}")))
+    }?;
     Ok(size)
 }
 
-/// `ioctl(fd, TIOCSWINSZ, &winsize)`: sets the size; the foreground process group gets SIGWINCH if it is another one.
+/// `ioctl(fd, TIOCSWINSZ, &winsize)`: sets the size of a terminal. If the size changes, the foreground process group gets
+/// SIGWINCH.
 ///
+/// ENOTTY: the file is not a terminal.
 /// <https://man7.org/linux/man-pages/man2/TIOCSWINSZ.2const.html>
 pub fn tiocswinsz(fd: BorrowedFd, size: &Size) -> Result<(), Errno> {
     // SAFETY: the kernel reads one struct winsize.
-    unsafe { call!(ioctl("%d|TIOCSWINSZ|{...}"), fd.raw(), libc::TIOCSWINSZ, &raw const *size) }
+    unsafe {
+        call!(ioctl(fd.raw() => Fd, libc::TIOCSWINSZ => Name("TIOCSWINSZ"), &raw const *size => Name("{...}")))
+    }
 }
 
-/// `ioctl(fd, TIOCGPGRP, &pgrp)`: the process group in the foreground; on a master, that of its slave.
+/// `ioctl(fd, TIOCGPGRP, &pgrp)`: the foreground process group of a terminal. For a pty master, it is that of the slave.
 ///
-/// ENOTTY: it is not this process's controlling terminal.
+/// ENOTTY: the file is not a pty master and not the controlling terminal of this process.
 /// <https://man7.org/linux/man-pages/man2/TIOCSPGRP.2const.html>
 pub fn tiocgpgrp(fd: BorrowedFd) -> Result<Pid, Errno> {
     let mut group: c_int = 0;
     // SAFETY: the kernel writes one int.
-    let () = unsafe { call!(ioctl("%d|TIOCGPGRP|{...}"), fd.raw(), libc::TIOCGPGRP, &raw mut group) }?;
-    Ok(Pid(group))
+    let () = unsafe {
+        call!(ioctl(fd.raw() => Fd, libc::TIOCGPGRP => Name("TIOCGPGRP"), &raw mut group => Name("{...}")))
+    }?;
+    Ok(Pid::new(group))
 }
 
-/// `ioctl(master, TIOCSPTLCK, &0)`: lets the other end be opened.
+/// `ioctl(master, TIOCSPTLCK, &0)`: unlocks the slave of a pty, like unlockpt(3). A process can open the slave only then.
 ///
+/// ENOTTY: the file is not a pty master.
 /// <https://man7.org/linux/man-pages/man2/TIOCSPTLCK.2const.html>
 pub fn unlockpt(master: BorrowedFd) -> Result<(), Errno> {
     let unlocked: c_int = 0;
     // SAFETY: the kernel reads one int.
-    unsafe { call!(ioctl("%d|TIOCSPTLCK|[0]"), master.raw(), libc::TIOCSPTLCK, &raw const unlocked) }
+    unsafe {
+        call!(ioctl(
+            master.raw() => Fd, libc::TIOCSPTLCK => Name("TIOCSPTLCK"), &raw const unlocked => Name("[0]")
+        ))
+    }
 }
 
-/// `ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)`: opens the other end, the slave, without any path.
+/// `ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)`: opens the slave of a pty. It needs no path.
 ///
-/// EIO: it is locked.
+/// EIO: the slave is locked. ENOTTY: the file is not a pty master. EMFILE: no descriptor is free.
 /// <https://man7.org/linux/man-pages/man2/TIOCGPTPEER.2const.html>
 pub fn tiocgptpeer(master: BorrowedFd) -> Result<OwnedFd, Errno> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: the call touches no memory; the new descriptor belongs to the result alone.
+    // SAFETY: the call touches no memory; the result owns the new descriptor.
     unsafe {
-        call!(ioctl("%d|TIOCGPTPEER|O_RDWR+O_NOCTTY+O_CLOEXEC"), master.raw(), libc::TIOCGPTPEER, flags)
+        call!(ioctl(
+            master.raw() => Fd, libc::TIOCGPTPEER => Name("TIOCGPTPEER"), flags => Flags(OPEN_FLAGS)
+        ))
     }
 }
 
 /// `ioctl(fd, TIOCSCTTY, 0)`: makes a terminal the controlling terminal of this session.
 ///
-/// EPERM: this process leads no session, or has a controlling terminal, or another session has this one.
+/// EPERM: this process is not a session leader, or its session has a controlling terminal, or the terminal belongs to another
+/// session. ENOTTY: the file is not a terminal.
 /// <https://man7.org/linux/man-pages/man2/TIOCSCTTY.2const.html>
 pub fn tiocsctty(fd: BorrowedFd) -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
-    unsafe { call!(ioctl("%d|TIOCSCTTY|0"), fd.raw(), libc::TIOCSCTTY, 0) }
+    unsafe { call!(ioctl(fd.raw() => Fd, libc::TIOCSCTTY => Name("TIOCSCTTY"), 0 => Number)) }
 }

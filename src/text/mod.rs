@@ -32,7 +32,7 @@ pub fn last_index(text: &[u8], byte: u8) -> Option<usize> {
 /// The string without its first bytes.
 pub fn tail(string: &CStr, start: usize) -> &CStr {
     let bytes = string.to_bytes_with_nul().get(start..).unwrap_or_default();
-    CStr::from_bytes_with_nul(bytes).unwrap_or_default()
+    CStr::from_bytes_until_nul(bytes).unwrap_or_default()
 }
 
 /// `/a/b/` becomes `/a/b`; `/` stays.

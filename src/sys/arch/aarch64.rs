@@ -1,9 +1,10 @@
-//! aarch64: arguments in x0 to x7; a system call takes its number in x8 and keeps all but x0.
+//! aarch64: a function takes its arguments in x0 to x7. A system call takes its number in x8, and changes only x0.
 
 use core::arch::naked_asm;
 use core::ffi::c_void;
 
-/// Defines `_start`, where the kernel enters the process: it calls `$entry` with the address of the initial stack.
+/// Defines `_start`, which the kernel jumps to when it starts the program. It calls `$entry` with the address of the initial
+/// stack.
 ///
 /// `$entry` is an `unsafe extern "C" fn(*const usize) -> !`.
 #[macro_export]
@@ -13,12 +14,12 @@ macro_rules! start {
         #[unsafe(naked)]
         unsafe extern "C" fn _start() -> ! {
             core::arch::naked_asm!(
-                "mov x29, xzr",      // The outermost frame: a debugger's backtrace ends here.
+                "mov x29, xzr",      // No outer frame: a debugger's backtrace ends here.
                 "mov x30, xzr",      // No return address either.
                 "mov x0, sp",        // The kernel left argc, argv, envp and auxv where sp points.
                 "and sp, x0, #-16",  // The ABI wants 16-byte alignment at a call.
                 "bl {entry}",        // Never returns.
-                "brk 1",             // And if it did, it would trap here and not run into what follows.
+                "brk 1",             // If it did, this instruction would end the process with a signal.
                 entry = sym $entry,
             )
         }
@@ -31,8 +32,8 @@ macro_rules! start {
 ///
 /// # Safety
 ///
-/// `stack_top` is 16-byte aligned and is the end of writable memory that nothing else uses while the child runs, and
-/// `arg` is what `main` takes. With CLONE_VM, all that `main` touches outlives the child's use of the memory.
+/// `stack_top` is 16-byte aligned and is the end of writable memory that nothing else uses while the child runs. `arg` is what
+/// `main` takes. With CLONE_VM, all memory that `main` uses lives until the child calls execve(2) or ends.
 #[unsafe(naked)]
 pub(in crate::sys) unsafe extern "C" fn clone_onto(
     flags: usize,
@@ -41,20 +42,20 @@ pub(in crate::sys) unsafe extern "C" fn clone_onto(
     arg: *mut c_void,
 ) -> isize {
     naked_asm!(
-        "mov x9, x2",        // main and arg go where the system call leaves them alone,
-        "mov x10, x3",       // since x2 and x3 are wanted below.
+        "mov x9, x2",        // Keep main and arg in registers that the system call does not change,
+        "mov x10, x3",       // because it needs x2 and x3.
         "mov x2, xzr",       // parent_tid: none.
-        "mov x3, xzr",       // tls: none. (This architecture has it before child_tid.)
+        "mov x3, xzr",       // tls: none. (It is before child_tid on this architecture.)
         "mov x4, xzr",       // child_tid: none.
         "mov x8, {number}",  // flags and stack are in x0 and x1 already.
         "svc 0",
-        "cbz x0, 2f",        // Zero: this is the child, and sp is the new stack.
+        "cbz x0, 2f",        // 0: this is the child, and sp is the new stack.
         "ret",
         "2:",
-        "mov x29, xzr",      // The child's outermost frame.
+        "mov x29, xzr",      // No outer frame for the child either.
         "mov x30, xzr",
         "mov x0, x10",
-        "blr x9",            // main never returns: there is nothing on this stack to return to.
+        "blr x9",            // main never returns: this stack has no return address.
         "brk 1",
         number = const libc::SYS_clone,
     )

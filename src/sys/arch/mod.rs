@@ -1,6 +1,6 @@
-//! The only assembly: where the kernel enters the process, and clone onto a new stack.
+//! The only assembly: the start of the program, and clone(2) onto a new stack.
 //!
-//! One file per architecture, each with the same two items, `start!` and `clone_onto`.
+//! Each architecture has one file, with the same two items: `start!` and `clone_onto`.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -14,5 +14,5 @@ pub(super) use x86_64::clone_onto;
 
 #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
 compile_error!(
-    "container knows x86_64 and aarch64: to port it, add a file with `start!` and `clone_onto` to src/sys/arch"
+    "container supports x86_64 and aarch64: to port it, add a file with `start!` and `clone_onto` to src/sys/arch"
 );

@@ -1,0 +1,35 @@
+//! A set of signals.
+
+use core::ffi::c_int;
+
+/// A `sigset_t` of the kernel: bit N-1 is signal N.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigSet(pub u64);
+
+impl SigSet {
+    /// No signal.
+    pub const NONE: Self = Self(0);
+
+    /// Every signal.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// The set of these signals.
+    pub const fn of(mut signals: &[c_int]) -> Self {
+        let mut set = 0;
+        while let [signal, rest @ ..] = signals {
+            set |= 1 << (*signal - 1);
+            signals = rest;
+        }
+        Self(set)
+    }
+
+    /// Whether the set contains the signal.
+    pub const fn has(self, signal: c_int) -> bool {
+        signal > 0 && self.0 >> (signal - 1) & 1 == 1
+    }
+
+    /// The signals of this set that are not in `others`.
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+}
