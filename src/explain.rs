@@ -7,7 +7,6 @@ use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::spec::Explain;
 use crate::step::{self, Step};
 use crate::sys::{self, Argument, AtomicRef, Call, Errno, Fields, Flag, Observer, STDERR, SigSet, Strings};
 use crate::text::number::decimal;
@@ -33,14 +32,17 @@ static IS_CHILD: AtomicBool = AtomicBool::new(false);
 /// The step under whose heading calls are printed.
 static HEADING: AtomicRef<Step> = AtomicRef::none();
 
-/// Starts to print system calls.
-pub fn start(explain: Explain, colour_is_wanted: bool) {
-    let style = match explain {
-        Explain::Off => return,
-        Explain::Plain => PLAIN,
-        Explain::Full if colour_is_wanted && sys::tcgets(STDERR).is_ok() => COLOURED,
-        Explain::Full => TIMED,
-    };
+/// Starts to print system calls, without times and colour, so that two runs can be compared.
+pub fn start_plain() {
+    start(PLAIN);
+}
+
+/// Starts to print system calls with times, and in colour if that is wanted and stderr is a terminal.
+pub fn start_full(colour_is_wanted: bool) {
+    start(if colour_is_wanted && sys::tcgets(STDERR).is_ok() { COLOURED } else { TIMED });
+}
+
+fn start(style: u8) {
     STYLE.store(style, Relaxed);
     sys::observe(Some(&OBSERVER));
 }

@@ -9,7 +9,7 @@ pub static PARENT: [&Step; 9] = [&PARSE, &ENVFILE, &IMAGE, &STATE, &STACK, &SIGN
 pub static PARSE: Step = Step {
     name: "parse",
     why: "A wrong command line is reported before anything is done.",
-    calls: &[],
+    calls: &["mmap"],
     chapter: "02-system-call.md",
     ..Step::NEW
 };
@@ -18,7 +18,7 @@ pub static PARSE: Step = Step {
 pub static ENVFILE: Step = Step {
     name: "envfile",
     why: "The files of --env-file belong to the command line, and are read before anything is made.",
-    calls: &["statx", "openat", "mmap", "pread64", "close"],
+    calls: &["mmap", "statx", "openat", "pread64", "close"],
     chapter: "14-command.md",
     ..Step::NEW
 };

@@ -48,10 +48,6 @@ pub struct Spec<'a> {
     pub bare: bool,
     /// The names of the child's steps that are skipped.
     pub skipped: &'a [&'static str],
-    /// How much is told about the system calls.
-    pub explain: Explain,
-    /// Whether that may be in colour.
-    pub colour: bool,
 }
 
 impl<'a> Spec<'a> {
@@ -77,8 +73,6 @@ impl<'a> Spec<'a> {
             terminal: Terminal::Auto,
             bare: false,
             skipped: &[],
-            explain: Explain::Off,
-            colour: false,
         }
     }
 
@@ -295,17 +289,6 @@ pub enum Terminal {
     Always,
     /// Never.
     Never,
-}
-
-/// How much `--explain` tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Explain {
-    /// Nothing.
-    Off,
-    /// Everything, in colour on a terminal.
-    Full,
-    /// Everything but times and colour, so that two runs can be compared.
-    Plain,
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use core::ffi::CStr;
 
-use crate::spec::{Explain, Limit, Mount, Name, Terminal, User, Variable};
+use crate::spec::{Limit, Mount, Name, Terminal, User, Variable};
 use crate::sys::{Arena, CStrPtr, Errno, List};
+use crate::text::tail;
 
 /// What the options set. A list grows with each option; its order is the command line's.
 pub struct Draft<'a> {
@@ -39,8 +40,6 @@ pub struct Draft<'a> {
     pub terminal: Terminal,
     /// See above.
     pub bare: bool,
-    /// See above.
-    pub explain: Explain,
     /// What is printed in place of a run.
     pub print: Option<Print>,
 }
@@ -76,7 +75,6 @@ impl<'a> Draft<'a> {
             init: false,
             terminal: Terminal::Auto,
             bare: false,
-            explain: Explain::Off,
             print: None,
         }
     }
@@ -85,6 +83,12 @@ impl<'a> Draft<'a> {
     pub fn caller_variable(&self, name: &[u8]) -> Option<Variable<'a>> {
         let entries = self.caller_env.iter().flatten().map(|entry| entry.to_cstr());
         entries.filter_map(Variable::new).find(|variable| variable.name() == name)
+    }
+
+    /// The value of a variable of the caller. An empty one counts as unset.
+    pub fn caller_value(&self, name: &[u8]) -> Option<&'a CStr> {
+        let variable = self.caller_variable(name)?;
+        Some(tail(variable.entry(), name.len() + 1)).filter(|value| !value.is_empty())
     }
 
     /// Adds `NAME=VALUE`; or, for `NAME` alone, the variable of the caller, if there is one. EINVAL: there is no NAME.

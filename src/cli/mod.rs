@@ -10,7 +10,6 @@ pub mod values;
 
 use core::ffi::CStr;
 
-use crate::explain;
 use crate::parent::{ENVFILE, PARSE};
 use crate::spec::{Command, Name, Spec, Terminal};
 use crate::step::{self, Reported};
@@ -61,11 +60,9 @@ fn set<'a>(draft: &mut Draft<'a>, option: &Opt, value: &'a CStr) -> Result<(), R
 
 /// Makes the spec from what the options said and from the operands.
 fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<Spec<'a>, Reported> {
-    let images = environment_value(&draft, b"CONTAINER_IMAGES").unwrap_or(c"images");
+    let images = draft.caller_value(b"CONTAINER_IMAGES").unwrap_or(c"images");
     let (id, image, command) = parse_operands(operands, images, draft.arena)?;
     refuse_conflicts(&draft)?;
-    let colour = environment_value(&draft, b"NO_COLOR").is_none();
-    explain::start(draft.explain, colour);
     step::begin(&ENVFILE);
     let mut variables = List::new();
     let failed = |errno| step::failed(c"", errno);
@@ -79,7 +76,7 @@ fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<S
     }
     Ok(Spec {
         images,
-        state: environment_value(&draft, b"CONTAINER_STATE"),
+        state: draft.caller_value(b"CONTAINER_STATE"),
         owner,
         variables: variables.into_slice(),
         workdir: draft.workdir,
@@ -94,16 +91,8 @@ fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<S
         terminal: draft.terminal,
         bare: draft.bare,
         skipped: draft.skipped.into_slice(),
-        explain: draft.explain,
-        colour,
         ..Spec::new(id, image, command)
     })
-}
-
-/// The value of a variable of the caller. An empty one counts as unset.
-fn environment_value<'a>(draft: &Draft<'a>, name: &[u8]) -> Option<&'a CStr> {
-    let variable = draft.caller_variable(name)?;
-    Some(tail(variable.entry(), name.len() + 1)).filter(|value| !value.is_empty())
 }
 
 /// `--bare` leaves out the steps that these options need.

@@ -4,7 +4,8 @@ use core::ffi::CStr;
 
 use super::draft::{Draft, Print};
 use super::values;
-use crate::spec::{Explain, Mount, Name, Terminal};
+use crate::explain;
+use crate::spec::{Mount, Name, Terminal};
 use crate::step;
 use crate::steps::SEQUENCE;
 use crate::sys::Errno;
@@ -214,10 +215,14 @@ pub static OPTIONS: [Opt; 21] = [
         group: LEARNING,
         help: "narrate the system calls; plain: without times",
         must_be: "plain",
-        set: |draft, value| match value.to_bytes() {
-            b"" => assign(&mut draft.explain, Explain::Full),
-            b"plain" => assign(&mut draft.explain, Explain::Plain),
-            _ => Err(Errno::EINVAL),
+        set: |draft, value| {
+            // The narration begins here, so that it has the files of --env-file too.
+            match value.to_bytes() {
+                b"" => explain::start_full(draft.caller_value(b"NO_COLOR").is_none()),
+                b"plain" => explain::start_plain(),
+                _ => return Err(Errno::EINVAL),
+            }
+            Ok(())
         },
         ..Opt::NEW
     },

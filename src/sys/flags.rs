@@ -102,7 +102,7 @@ pub(super) static PROT_FLAGS: &[Flag] = table! {
 
 /// The `flags` of mmap(2).
 pub(super) static MAP_FLAGS: &[Flag] = table! {
-    0 => MAP_PRIVATE MAP_ANONYMOUS MAP_STACK;
+    0 => MAP_PRIVATE MAP_ANONYMOUS MAP_NORESERVE MAP_STACK;
 };
 
 /// The `resource` of prlimit(2).
