@@ -127,7 +127,7 @@ def chroot(place, command, _):
 
 
 def unshare(place, command, _):
-    """Both namespaces by util-linux, with neither /proc nor a layer to write to."""
+    """Both namespaces by util-linux, without /proc; its writes go into the image."""
     return ["unshare", "--pid", "--mount", "--fork", f"--root={place.image}", *command]
 
 
@@ -187,10 +187,11 @@ def oci(program, kind, *options):
 
 SAME = "namespaces, mounts and capabilities as those of `container`; "
 SPEC = "what `spec` writes, without a terminal; the root is read-only"
-BWRAP_ROOT = "with `--bind`, it has no layer to write to: before 0.11 it knows no overlay"
+BWRAP_ROOT = "with `--bind`, its writes go into the image: bwrap has overlays since 0.11 only"
 PEERS = [
     Peer("chroot", "chroot", "chroot", chroot, "the yardstick: no isolation at all"),
-    Peer("unshare", "unshare --pid --mount --fork --root", "unshare", unshare, "no /proc, nothing to write to"),
+    Peer("unshare", "unshare --pid --mount --fork --root", "unshare", unshare,
+         "no /proc; its writes go into the image"),
     Peer("bare", "container --bare", "container", container("--bare"), is_ours=True),
     Peer("container", "container", "container", container(), is_ours=True),
     Peer("container-memory", "container, its files on a tmpfs", "container", container(), is_ours=True,
