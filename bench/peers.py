@@ -185,8 +185,8 @@ def oci(program, kind, *options):
         program, *options, "run", "--bundle", bundle(program, place, command, kind), name]
 
 
-SAME = "namespaces, mounts and capabilities as those of `container`; "
-SPEC = "what `spec` writes, without a terminal; the root is read-only"
+SAME = "the same namespaces, mounts and capabilities as `container`; "
+SPEC = "the configuration that `spec` writes, without a terminal; the root is read-only"
 BWRAP_ROOT = "with `--bind`, its writes go into the image: bwrap has overlays since 0.11 only"
 PEERS = [
     Peer("chroot", "chroot", "chroot", chroot, "the yardstick: no isolation at all"),
@@ -204,12 +204,12 @@ PEERS = [
     Peer("bwrap-bare", "bwrap, as container --bare", "bwrap", bwrap(BARE), BWRAP_ROOT),
     Peer("bwrap", "bwrap, as container", "bwrap", bwrap(None), BWRAP_ROOT),
     Peer("crun", "crun run, same namespaces", "crun", oci("crun", "same"),
-         SAME + "it makes a cgroup, unless it is told not to"),
+         SAME + "it makes a cgroup by default"),
     Peer("crun-alone", "crun run, same namespaces, no cgroup", "crun",
-         oci("crun", "same", "--cgroup-manager=disabled"), SAME + "it is told to make no cgroup"),
+         oci("crun", "same", "--cgroup-manager=disabled"), SAME + "without a cgroup"),
     Peer("crun-spec", "crun run, spec's own bundle", "crun", oci("crun", "spec"), SPEC),
     Peer("runc", "runc run, same namespaces", "runc", oci("runc", "same"),
-         SAME + "it makes a cgroup, since it cannot do without"),
+         SAME + "it always makes a cgroup"),
     Peer("runc-spec", "runc run, spec's own bundle", "runc", oci("runc", "spec"), SPEC),
     Peer("nspawn", "systemd-nspawn", "systemd-nspawn", nspawn, "overlay in memory; not registered with systemd"),
 ]
