@@ -282,11 +282,12 @@ class Results:
                 f"governor {about['governor']}, {about['kernel']}; {disk}; cgroups {about['cgroups']}. {versions}.")
 
     def commands_text(self):
-        """How each is called: a list."""
+        """How each row of the main table is called: a list."""
         lines = []
         for name, words in self.files["commands"].items():
-            note = f": {BY_NAME[name].note}" if BY_NAME[name].note else ""
-            lines.append(f"- `{words}`{note}")
+            if not name.startswith("container-"):
+                note = f": {BY_NAME[name].note}" if BY_NAME[name].note else ""
+                lines.append(f"- `{words}`{note}")
         return "\n".join(lines)
 
     def runs_text(self):

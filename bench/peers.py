@@ -127,7 +127,7 @@ def chroot(place, command, _):
 
 
 def unshare(place, command, _):
-    """Both namespaces by util-linux, with neither /proc nor a layer to write to."""
+    """Both namespaces by util-linux, without /proc; its writes go into the image."""
     return ["unshare", "--pid", "--mount", "--fork", f"--root={place.image}", *command]
 
 
@@ -185,12 +185,13 @@ def oci(program, kind, *options):
         program, *options, "run", "--bundle", bundle(program, place, command, kind), name]
 
 
-SAME = "namespaces, mounts and capabilities as those of `container`; "
-SPEC = "what `spec` writes, without a terminal; the root is read-only"
-BWRAP_ROOT = "with `--bind`, it has no layer to write to: before 0.11 it knows no overlay"
+SAME = "the same namespaces, mounts and capabilities as `container`; "
+SPEC = "the configuration that `spec` writes, without a terminal; the root is read-only"
+BWRAP_ROOT = "with `--bind`, its writes go into the image: bwrap has overlays since 0.11 only"
 PEERS = [
     Peer("chroot", "chroot", "chroot", chroot, "the yardstick: no isolation at all"),
-    Peer("unshare", "unshare --pid --mount --fork --root", "unshare", unshare, "no /proc, nothing to write to"),
+    Peer("unshare", "unshare --pid --mount --fork --root", "unshare", unshare,
+         "no /proc; its writes go into the image"),
     Peer("bare", "container --bare", "container", container("--bare"), is_ours=True),
     Peer("container", "container", "container", container(), is_ours=True),
     Peer("container-memory", "container, its files on a tmpfs", "container", container(), is_ours=True,
@@ -203,12 +204,12 @@ PEERS = [
     Peer("bwrap-bare", "bwrap, as container --bare", "bwrap", bwrap(BARE), BWRAP_ROOT),
     Peer("bwrap", "bwrap, as container", "bwrap", bwrap(None), BWRAP_ROOT),
     Peer("crun", "crun run, same namespaces", "crun", oci("crun", "same"),
-         SAME + "it makes a cgroup, unless it is told not to"),
+         SAME + "it makes a cgroup by default"),
     Peer("crun-alone", "crun run, same namespaces, no cgroup", "crun",
-         oci("crun", "same", "--cgroup-manager=disabled"), SAME + "it is told to make no cgroup"),
+         oci("crun", "same", "--cgroup-manager=disabled"), SAME + "without a cgroup"),
     Peer("crun-spec", "crun run, spec's own bundle", "crun", oci("crun", "spec"), SPEC),
     Peer("runc", "runc run, same namespaces", "runc", oci("runc", "same"),
-         SAME + "it makes a cgroup, since it cannot do without"),
+         SAME + "it always makes a cgroup"),
     Peer("runc-spec", "runc run, spec's own bundle", "runc", oci("runc", "spec"), SPEC),
     Peer("nspawn", "systemd-nspawn", "systemd-nspawn", nspawn, "overlay in memory; not registered with systemd"),
 ]
