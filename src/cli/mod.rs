@@ -11,7 +11,7 @@ pub mod values;
 use core::ffi::CStr;
 
 use crate::parent::{ENVFILE, PARSE};
-use crate::spec::{Command, Name, Spec, Terminal};
+use crate::spec::{Command, Name, Options, Spec, Terminal};
 use crate::step::{self, Reported};
 use crate::sys::{self, Arena, CStrPtr, Errno, List, Process};
 use crate::text::{split_once, tail};
@@ -74,35 +74,25 @@ fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<S
     for variable in draft.variables.as_mut_slice() {
         variables.push(draft.arena, *variable).map_err(failed)?;
     }
-    Ok(Spec {
-        images,
-        state: draft.caller_value(b"CONTAINER_STATE"),
-        owner,
+    let state = draft.caller_value(b"CONTAINER_STATE");
+    let options = Options {
         variables: variables.into_slice(),
-        workdir: draft.workdir,
-        user: draft.user,
-        hostname: draft.hostname.unwrap_or(id),
         mounts: draft.mounts.into_slice(),
         limits: draft.limits.into_slice(),
-        read_only: draft.read_only,
-        is_temporary: draft.is_temporary,
-        host_pid: draft.host_pid,
-        init: draft.init,
-        terminal: draft.terminal,
-        bare: draft.bare,
         skipped: draft.skipped.into_slice(),
-        ..Spec::new(id, image, command)
-    })
+        ..draft.options
+    };
+    Ok(Spec { id, image, command, images, state, owner, options })
 }
 
 /// `--bare` leaves out the steps that these options need.
 fn refuse_conflicts(draft: &Draft) -> Result<(), Reported> {
     let asked = [
-        (draft.hostname.is_some(), "--hostname"),
-        (draft.init, "--init"),
-        (draft.terminal == Terminal::Always, "--tty"),
+        (draft.options.hostname.is_some(), "--hostname"),
+        (draft.options.init, "--init"),
+        (draft.options.terminal == Terminal::Always, "--tty"),
     ];
-    match asked.iter().find(|(is_asked, _)| *is_asked && draft.bare) {
+    match asked.iter().find(|(is_asked, _)| *is_asked && draft.options.bare) {
         Some((_, option)) => Err(usage::conflict(option, "--bare")),
         None => Ok(()),
     }
@@ -296,26 +286,28 @@ mod tests {
             state: Some(c"/s"),
             owner: 1000,
             command: Command::new(words(&[c"sh", c"-c", c"--rm"])).unwrap(),
-            variables: &variables,
-            workdir: Some(c"/srv"),
-            user: Some(User { user: Account::Name(b"app"), group: Some(Account::Id(7)), text: c"app:7" }),
-            hostname: Name::new(c"h").unwrap(),
-            mounts: &[
-                Mount::Volume(Volume { host: c"/etc", dir: c"/m", read_only: true }),
-                Mount::Tmpfs(Tmpfs {
-                    dir: c"/t",
-                    flags: libc::MS_NOSUID | libc::MS_NODEV,
-                    data: c"mode=1777,size=1m",
-                }),
-            ],
-            limits: &[Limit { resource: nofile, soft: 64, hard: 128 }],
-            read_only: true,
-            is_temporary: true,
-            host_pid: true,
-            init: true,
-            terminal: Terminal::Always,
-            bare: false,
-            skipped: &["private", "proc"],
+            options: Options {
+                variables: &variables,
+                workdir: Some(c"/srv"),
+                user: Some(User { user: Account::Name(b"app"), group: Some(Account::Id(7)), text: c"app:7" }),
+                hostname: Name::new(c"h"),
+                mounts: &[
+                    Mount::Volume(Volume { host: c"/etc", dir: c"/m", read_only: true }),
+                    Mount::Tmpfs(Tmpfs {
+                        dir: c"/t",
+                        flags: libc::MS_NOSUID | libc::MS_NODEV,
+                        data: c"mode=1777,size=1m",
+                    }),
+                ],
+                limits: &[Limit { resource: nofile, soft: 64, hard: 128 }],
+                read_only: true,
+                is_temporary: true,
+                host_pid: true,
+                init: true,
+                terminal: Terminal::Always,
+                bare: false,
+                skipped: &["private", "proc"],
+            },
         };
         assert_eq!(spec, expected);
     }
@@ -329,6 +321,6 @@ mod tests {
         assert_eq!(spec, Spec { owner: 1000, ..Spec::new(name(c"c1"), name(c"alpine"), command) });
         let bare = self::process(&[c"container", c"--bare", c"-T", c"c1", c"alpine", c"true"], &[]);
         let Ok(Request::Run(spec)) = parse(&bare, &arena) else { panic!("refused") };
-        assert!(spec.bare && spec.terminal == Terminal::Never);
+        assert!(spec.options.bare && spec.options.terminal == Terminal::Never);
     }
 }

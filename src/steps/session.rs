@@ -12,7 +12,7 @@ pub static STEP: Step = Step {
     chapter: "17-terminal.md",
     when: unless_bare,
     inside: Some(|context| {
-        lead_session(context.pty_slave, context.spec.terminal == Terminal::Always)
+        lead_session(context.pty_slave, context.spec.options.terminal == Terminal::Always)
             .and_then(|()| reset_signals(context.ignored))
             .map_err(failed)
     }),
