@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Host, Outcome, ROOT, images, list, outcome};
+use common::{Host, Outcome, ROOT, TmpContainer, images, list, outcome};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -153,8 +153,9 @@ fn a_narration_fits_into_100_columns_and_says_each_steps_why() {
     let options =
         format!("-w /etc -u daemon --ulimit core=0 --env-file '{}'", host.dir.join("env").display());
     // With the usual short places, as in the book.
+    let _directory = TmpContainer::new();
     let script = format!(
-        "mkdir -p /tmp/container && mount -t tmpfs -o mode=700 none /tmp/container && exec '{}' --explain=plain {options} c1 alpine true",
+        "mount -t tmpfs -o mode=700 none /tmp/container && exec '{}' --explain=plain {options} c1 alpine true",
         common::PROGRAM
     );
     let mut unshare = Command::new("unshare");

@@ -1,19 +1,26 @@
 //! What the tests share: a host that is left as it was found, and ways to run the program on it.
 //!
-//! Each test has a [`Host`]: a state directory and an ID of its own. When it is dropped it checks that mounts and processes
-//! are as they were before, and takes its files away.
+//! Each test has a [`Host`]: a mount namespace, a state directory and an ID that no other test has. When it is dropped it
+//! checks that nothing of the test is still mounted or running, and removes its files. Other programs may mount and start
+//! what they like meanwhile.
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of this.
 
 pub mod pty;
 
+use std::cell::Cell;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// The program under test, as cargo built it.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_container");
@@ -36,17 +43,19 @@ pub struct Host {
     pub state: PathBuf,
     /// A directory for whatever else the test needs; anybody can look into it.
     pub dir: PathBuf,
-    mounts: String,
+    /// Those at the beginning, if the test can mount anything.
+    mounts: Option<String>,
 }
 
 impl Host {
     pub fn new(name: &str) -> Self {
+        let mounts = enter_mount_namespace().then(mountinfo);
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let unique = format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(format!("container-test-{unique}"));
         fs::create_dir(&dir).unwrap();
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-        Self { id: unique, state: dir.join("state"), dir, mounts: mountinfo() }
+        Self { id: unique, state: dir.join("state"), dir, mounts }
     }
 
     /// `container ARGS`, with this test's directories and an environment that is otherwise the test's own.
@@ -120,7 +129,19 @@ impl Host {
     pub fn assert_nothing_left(&self) {
         assert!(!self.state.exists(), "left behind: {}", list(&self.state));
         assert_eq!(self.processes(), Vec::<u32>::new());
-        assert_eq!(mountinfo(), self.mounts);
+        self.assert_same_mounts();
+    }
+
+    /// Whether the mounts are those from before the test.
+    #[track_caller]
+    pub fn assert_same_mounts(&self) {
+        let Some(before) = &self.mounts else { return };
+        let now = mountinfo();
+        assert_eq!(lines_not_in(before, &now), Vec::<String>::new(), "these have been mounted");
+        let gone = lines_not_in(&now, before);
+        wait_at_most(2, &format!("the places of these are gone too: {gone:#?}"), || {
+            !gone.iter().any(|mount| has_mount_point(mount))
+        });
     }
 }
 
@@ -128,7 +149,7 @@ impl Drop for Host {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             wait_until("no process is left", || self.processes().is_empty());
-            assert_eq!(mountinfo(), self.mounts, "the mounts of the host have changed");
+            self.assert_same_mounts();
         }
         fs::remove_dir_all(&self.dir).unwrap();
     }
@@ -212,9 +233,70 @@ pub fn shell(script: &str) -> String {
     outcome.stdout
 }
 
-/// The mounts that this process sees. Mount IDs of the same mounts stay the same.
+/// Gives this thread a mount namespace of its own, unless it has one; what the thread starts is in it too. A mount of the
+/// machine does not appear in it. All of its mounts are shared, as systemd has them: a mount that gets out of a container
+/// appears here. Returns whether it has one: an ordinary user cannot have one, and cannot mount anything.
+fn enter_mount_namespace() -> bool {
+    thread_local!(static HAS_ONE: Cell<bool> = const { Cell::new(false) });
+    if HAS_ONE.get() {
+        return true;
+    }
+    #[allow(unsafe_code)]
+    // SAFETY: the flags do not contain CLONE_FILES, so all threads still have the same descriptors.
+    match unsafe { unshare_unsafe(UnshareFlags::NEWNS) } {
+        Err(Errno::PERM) => return false,
+        outcome => outcome.unwrap(),
+    }
+    for propagation in [MountPropagationFlags::PRIVATE, MountPropagationFlags::SHARED] {
+        mount_change("/", propagation | MountPropagationFlags::REC).unwrap();
+    }
+    HAS_ONE.set(true);
+    true
+}
+
+/// The mounts that this thread sees, a line each. A mount keeps its line.
 pub fn mountinfo() -> String {
-    fs::read_to_string("/proc/self/mountinfo").unwrap()
+    fs::read_to_string("/proc/thread-self/mountinfo").unwrap()
+}
+
+/// The lines of a text that another one lacks.
+fn lines_not_in(text: &str, lines: &str) -> Vec<String> {
+    lines.lines().filter(|line| !text.lines().any(|other| other == *line)).map(str::to_owned).collect()
+}
+
+/// Whether the place of a mount is there. If another program removes a directory, the kernel unmounts what is mounted on it
+/// in all mount namespaces, a moment before the directory is gone.
+fn has_mount_point(mount: &str) -> bool {
+    mount.split(' ').nth(4).is_some_and(|path| Path::new(path).exists())
+}
+
+/// /tmp/container, the state directory of a user who chose none, for a test to mount a tmpfs on. The kernel would unmount
+/// that if any process removed the directory, so it exists until the last test of all test processes is done with it.
+pub struct TmpContainer(fs::File);
+
+impl TmpContainer {
+    pub const PATH: &str = "/tmp/container";
+
+    pub fn new() -> Self {
+        loop {
+            let made = fs::DirBuilder::new().mode(0o700).create(Self::PATH);
+            assert!(made.is_ok() || Path::new(Self::PATH).is_dir(), "{}: {made:?}", Self::PATH);
+            let Ok(directory) = fs::File::open(Self::PATH) else { continue };
+            flock(&directory, FlockOperation::LockShared).unwrap();
+            // Another test may have removed it before it was locked.
+            if directory.metadata().unwrap().nlink() > 0 {
+                return Self(directory);
+            }
+        }
+    }
+}
+
+impl Drop for TmpContainer {
+    fn drop(&mut self) {
+        if flock(&self.0, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            drop(fs::remove_dir(Self::PATH)); // It is not empty if it holds a user's containers.
+        }
+    }
 }
 
 pub fn list(dir: &Path) -> String {
@@ -223,13 +305,14 @@ pub fn list(dir: &Path) -> String {
 
 #[track_caller]
 pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_at_most(10, what, is_so);
 }
 
-pub fn is_root() -> bool {
-    shell("id -u").trim() == "0"
+#[track_caller]
+fn wait_at_most(seconds: u64, what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(seconds), "not within {seconds} seconds: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
