@@ -1,14 +1,11 @@
 //! Transcripts: the examples in a document's `console` blocks, run on this machine and compared with what is shown.
 
-use crate::common::{Host, ROOT, mountinfo, shell};
+use crate::common::{Host, ROOT, TmpContainer, outcome, shell};
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// How long the examples of one document may take, in seconds.
 const LONGEST: &str = "120";
@@ -108,94 +105,66 @@ pub fn synced(markdown: &str, examples: &[Example], printed: &[String]) -> Strin
 }
 
 /// Runs the examples of one document one after the other in one shell, at the top of the repository, in a mount namespace
-/// where /tmp/container is new; returns what each printed. The machine must be as it was afterwards.
+/// where /tmp/container is new, and in a PID namespace, so that it is known which processes the examples have started;
+/// returns what each printed. The machine must be as it was afterwards.
 pub fn run(document: &str, examples: &[Example]) -> Vec<String> {
-    run_within(Duration::from_secs(10), document, examples)
-        .unwrap_or_else(|error| panic!("{document}: {error}"))
+    try_to_run(document, examples).unwrap_or_else(|error| panic!("{document}: {error}"))
 }
 
-/// As [`run`]; what else is going on on this machine has so long to let it become what it was.
-fn run_within(patience: Duration, document: &str, examples: &[Example]) -> Result<Vec<String>, String> {
-    let _directory = Directory::new();
-    let (before, processes) = (Machine::look(), processes());
-    let host = Host::new("transcript");
-    let output = output(&host, &script(examples));
+fn try_to_run(document: &str, examples: &[Example]) -> Result<Vec<String>, String> {
+    let host = Host::new("transcript"); // It checks the mounts.
+    let _directory = TmpContainer::new();
+    let before = cgroups();
+    let (output, left) = output(&host, &script(examples));
     let mut printed: Vec<String> = output.split(&format!("{MARK}\n")).map(ended).collect();
-    if printed.pop().as_deref() != Some("") || printed.len() != examples.len() + 1 {
+    if printed.pop().as_deref() != Some("") || printed.len() != examples.len() {
         return Err(format!("the shell of {document} ended early:\n{output}"));
     }
-    let shell = Shell::new(&printed.remove(0), examples, processes);
-    let moment = patience.min(Duration::from_secs(1)); // For those that have just been told to end.
-    eventually(moment, || shell.look_for_processes()).inspect_err(|_| shell.kill())?;
-    eventually(patience, || before.compare(&Machine::look()))?;
-    Ok(printed)
-}
-
-/// That /tmp/container exists, for a tmpfs to be mounted there. Whoever removes a directory takes away what is mounted
-/// on it in every mount namespace, so it stays until the last of the documents that run at the same time is done with it.
-struct Directory;
-
-/// How many there are, and whether the first of them made the directory.
-static DIRECTORIES: Mutex<(usize, bool)> = Mutex::new((0, false));
-
-impl Directory {
-    const PATH: &str = "/tmp/container";
-
-    fn new() -> Self {
-        let mut directories = DIRECTORIES.lock().unwrap();
-        if directories.0 == 0 {
-            directories.1 = fs::DirBuilder::new().mode(0o700).create(Self::PATH).is_ok();
-        }
-        directories.0 += 1;
-        Self
+    if !left.is_empty() {
+        return Err(format!("processes are left:\n{left}"));
+    }
+    match left_cgroup(&before, &cgroups(), examples) {
+        Some(cgroup) => Err(format!("a cgroup is left: {cgroup}")),
+        None => Ok(printed),
     }
 }
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let mut directories = DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner);
-        directories.0 -= 1;
-        if *directories == (0, true) {
-            drop(fs::remove_dir(Self::PATH)); // It is not empty if something has been left there.
-        }
-    }
-}
-
-/// Tries until it is so, or until the time is up.
-fn eventually(patience: Duration, check: impl Fn() -> Result<(), String>) -> Result<(), String> {
-    let begin = Instant::now();
-    loop {
-        match check() {
-            Err(_) if begin.elapsed() < patience => std::thread::sleep(Duration::from_millis(20)),
-            outcome => return outcome,
-        }
-    }
-}
-
-/// The first thing that it prints is what [`Shell::new`] reads.
 fn script(examples: &[Example]) -> String {
-    let mut script = format!(
-        "exec 2>&1\nmount -t tmpfs -o mode=700 none /tmp/container || exit\n\
-         mark() {{ set -- $?; echo '{MARK}'; return $1; }}\n\
-         readlink /proc/self/ns/mnt; ps -o sid= $$; mark\n"
-    );
+    let mut script = format!("mark() {{ set -- $?; echo '{MARK}'; return $1; }}\n");
     for example in examples {
         script += &format!("{}\nmark\n", example.command);
     }
     script
 }
 
-/// Runs a script, and returns what it printed up to its end. A process that it leaves behind may print more, to nobody.
-fn output(host: &Host, script: &str) -> String {
+/// PID 1 of the namespaces: it runs the script `$2` in a session, with its output in the file `$1`. Then it waits for the
+/// last processes to end, and prints those that do not. The kernel kills them when it ends.
+const INIT: &str = "mount -t tmpfs -o mode=700 none /tmp/container || exit
+setsid bash -c \"$2\" >\"$1\" 2>&1
+cd /proc
+for _ in {1..40}; do
+    processes=([0-9]*)
+    [ ${#processes[@]} != 1 ] || exit 0
+    sleep 0.05
+done
+ps -o pid=,args= \"${processes[@]:1}\"
+exit 0";
+
+/// Runs a script; returns what it printed up to its end, and the processes that it left behind.
+fn output(host: &Host, script: &str) -> (String, String) {
     let file = host.dir.join("output");
-    let mut command = Command::new("setsid");
-    command.args(["--wait", "timeout", "-k", "5", LONGEST, "unshare", "-m", "bash", "-c", script]);
+    let mut command = Command::new("timeout");
+    command.args(["-s", "KILL", LONGEST, "unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child"]);
+    command.args(["bash", "-c", INIT, "init"]).arg(&file).arg(script);
     command.env_remove("CONTAINER_STATE").env_remove("CONTAINER_IMAGES").env("PATH", path_with_sudo(host));
     command.env("TERM", "xterm").env("LC_ALL", "C.UTF-8").current_dir(ROOT);
-    command.stdin(Stdio::null()).stdout(fs::File::create(&file).unwrap()).stderr(Stdio::null());
-    let status = command.status().unwrap(); // It is that of the last example.
-    let printed = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
-    if status.code() == Some(124) { format!("{printed}\nafter {LONGEST} seconds") } else { printed }
+    let init = outcome(command.stdin(Stdio::null()));
+    let printed = String::from_utf8_lossy(&fs::read(&file).unwrap_or_default()).into_owned();
+    if init.status == 0 {
+        (printed, init.stdout)
+    } else {
+        (format!("{printed}\nkilled after {LONGEST} seconds, or failed: {init:?}"), String::new())
+    }
 }
 
 /// A last line without its newline is shown like any other.
@@ -216,93 +185,23 @@ fn path_with_sudo(host: &Host) -> String {
     format!("{path}:{}", host.dir.display())
 }
 
-/// What an example could leave behind on the machine, apart from processes.
-#[derive(Debug, PartialEq, Eq)]
-struct Machine {
-    mounts: String,
-    containers: String,
-    cgroups: String,
+fn cgroups() -> BTreeSet<String> {
+    shell("find /sys/fs/cgroup -type d 2>/dev/null || true").lines().map(str::to_owned).collect()
 }
 
-impl Machine {
-    fn look() -> Self {
-        Self {
-            mounts: mountinfo(),
-            containers: shell("ls -A /tmp/container 2>&- || true"),
-            cgroups: shell("find /sys/fs/cgroup -type d 2>&- | sort || true"),
-        }
-    }
-
-    fn compare(&self, after: &Self) -> Result<(), String> {
-        let rows = [
-            ("mounts", &self.mounts, &after.mounts),
-            ("/tmp/container", &self.containers, &after.containers),
-            ("cgroups", &self.cgroups, &after.cgroups),
-        ];
-        let changed = rows.iter().find(|(_, before, after)| before != after);
-        changed.map_or(Ok(()), |(what, before, after)| {
-            Err(format!("{what} of the machine are not what they were:\n{before}\nand now:\n{after}"))
-        })
-    }
-}
-
-/// The PIDs of all processes.
-fn processes() -> BTreeSet<u32> {
-    let entries = fs::read_dir("/proc").unwrap();
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
-}
-
-/// By what the processes are known that the examples of a document have started.
-struct Shell {
-    /// The mount namespace, as /proc names it: the shell's and that of each `container` that supervises.
-    namespace: String,
-    session: String,
-    /// HOSTNAME=… of the containers that may have been made: each word of the examples could be an ID.
-    hostnames: Vec<String>,
-    /// What was there before, and is not the shell's.
-    before: BTreeSet<u32>,
-}
-
-impl Shell {
-    fn new(printed: &str, examples: &[Example], before: BTreeSet<u32>) -> Self {
-        let mut words = printed.split_whitespace().map(str::to_owned);
-        let (namespace, session) = (words.next().unwrap(), words.next().unwrap());
-        assert!(namespace.starts_with("mnt:[") && session.parse::<u32>().is_ok(), "{printed}");
-        let words = examples.iter().flat_map(|example| example.command.split_whitespace());
-        let hostnames = words.map(|word| format!("HOSTNAME={word}")).collect();
-        Self { namespace, session, hostnames, before }
-    }
-
-    fn look_for_processes(&self) -> Result<(), String> {
-        let left = self.left();
-        if left.is_empty() { Ok(()) } else { Err(format!("processes are left: {left:?}")) }
-    }
-
-    fn left(&self) -> Vec<u32> {
-        processes().into_iter().filter(|pid| !self.before.contains(pid) && self.has(*pid)).collect()
-    }
-
-    fn has(&self, pid: u32) -> bool {
-        let namespace = fs::read_link(format!("/proc/{pid}/ns/mnt")).unwrap_or_default();
-        let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields: Vec<&str> = status.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        // A zombie has ended: whether and when the machine's own init reaps it is not the page's doing.
-        if fields.first() == Some(&"Z") {
-            return false;
-        }
-        let session = fields.get(3).copied();
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let mut entries = environment.split(|byte| *byte == 0);
-        namespace == Path::new(&self.namespace)
-            || session == Some(&self.session)
-            || entries.any(|entry| self.hostnames.iter().any(|name| name.as_bytes() == entry))
-    }
-
-    /// Ends what is left: the test fails, and the next one should not fail because of it.
-    fn kill(&self) {
-        let pids: Vec<String> = self.left().iter().map(u32::to_string).collect();
-        shell(&format!("kill -KILL {} 2>&- || true", pids.join(" ")));
-    }
+/// A cgroup that an example has made: it names the cgroup and where cgroups are. Other programs may make others.
+fn left_cgroup<'a>(
+    before: &'a BTreeSet<String>,
+    after: &'a BTreeSet<String>,
+    examples: &[Example],
+) -> Option<&'a String> {
+    let is_named = |cgroup: &&String| {
+        let name = cgroup.rsplit('/').next().unwrap();
+        examples
+            .iter()
+            .any(|example| example.command.contains("/sys/fs/cgroup") && example.command.contains(name))
+    };
+    after.difference(before).find(is_named)
 }
 
 #[cfg(test)]
@@ -357,8 +256,6 @@ mod tests {
 
     #[test]
     fn examples_share_a_shell_and_the_status_of_the_last() {
-        // The number of a mount namespace that ends is given to the next one, which could be a document's.
-        let _pages = crate::PAGES.lock().unwrap_or_else(PoisonError::into_inner);
         let examples =
             examples("```console\n$ x=1; printf 'a\\nb'\n$ false\n$ echo $? $x >&2; pwd\n```\n").run;
         assert_eq!(run("made up", &examples), ["a\nb\n", "", &format!("1 1\n{ROOT}\n")]);
@@ -366,31 +263,30 @@ mod tests {
 
     /// Runs an example that leaves something behind, and returns what was said about it.
     fn complaint(script: &str) -> String {
-        run_within(Duration::from_millis(50), "made up", &[example(script, "", 0..0)]).unwrap_err()
+        try_to_run("made up", &[example(script, "", 0..0)]).unwrap_err()
     }
 
     #[test]
-    fn what_an_example_leaves_on_the_machine_is_noticed() {
-        // The documents' examples must not see it.
-        let _pages = crate::PAGES.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(complaint("setsid sleep 1000 & sleep 0.1").starts_with("processes are left: "));
+    fn a_process_that_an_example_leaves_is_noticed() {
+        let said = complaint("setsid sleep 1234 & sleep 0.1");
+        assert!(said.starts_with("processes are left:\n") && said.ends_with(" sleep 1234\n"), "{said}");
         assert!(complaint("exit 0").starts_with("the shell of made up ended early"));
-        let (pid, name) = (std::process::id(), format!("/tmp/container/left-{}", std::process::id()));
-        let said = complaint(&format!("nsenter -t {pid} -m mkdir -p {name}"));
-        shell(&format!("rmdir {name}"));
-        assert!(said.starts_with("/tmp/container of the machine are not"), "{said}");
     }
 
     #[test]
-    fn mounts_and_cgroups_that_are_left_are_noticed() {
-        let machine = |mounts: &str, cgroups: &str| Machine {
-            mounts: mounts.to_owned(),
-            containers: String::new(),
-            cgroups: cgroups.to_owned(),
-        };
-        assert_eq!(machine("a", "b").compare(&machine("a", "b")), Ok(()));
-        assert!(machine("a", "b").compare(&machine("a c", "b")).unwrap_err().starts_with("mounts"));
-        assert!(machine("a", "b").compare(&machine("a", "b c")).unwrap_err().starts_with("cgroups"));
-        assert!(Machine::look().cgroups.lines().count() > 1, "the cgroups are seen at all");
+    fn a_process_that_ends_a_moment_later_is_not_left() {
+        assert_eq!(run("made up", &[example("sleep 0.3 & echo $!", "", 0..0)]).len(), 1);
+    }
+
+    #[test]
+    fn a_cgroup_that_an_example_leaves_is_noticed_and_those_of_other_programs_are_not() {
+        let cgroups = |names: &[&str]| names.iter().map(|name| format!("/sys/fs/cgroup/{name}")).collect();
+        let examples = [example("mkdir /sys/fs/cgroup/made", "", 0..0)];
+        let (before, after) = (cgroups(&["old"]), cgroups(&["old", "other", "other/made"]));
+        let expected = "/sys/fs/cgroup/other/made".to_owned();
+        assert_eq!(left_cgroup(&before, &after, &examples), Some(&expected));
+        assert_eq!(left_cgroup(&before, &cgroups(&["other"]), &examples), None);
+        assert_eq!(left_cgroup(&before, &after, &[example("echo made", "", 0..0)]), None);
+        assert_eq!(left_cgroup(&after, &after, &examples), None);
     }
 }
