@@ -72,32 +72,32 @@ const FAILURES: [(&str, &str, &str); 58] = [
     ("clone", "clone:error=ENOSPC", "ENOSPC (No space left on device)"),
     ("clone", "prctl:error=EINVAL", "PR_SET_PDEATHSIG: EINVAL (Invalid argument)"),
     ("private", "mount:error=EINVAL:when=1", "/: EINVAL (Invalid argument)"),
-    ("names", "sethostname:error=EPERM", "ID: EPERM (Operation not permitted)"),
-    ("names", "IMAGES/busybox/etc statx:error=EIO", "images/busybox/etc: EIO (Input/output error)"),
+    ("hostname", "sethostname:error=EPERM", "ID: EPERM (Operation not permitted)"),
+    ("etc", "IMAGES/busybox/etc statx:error=EIO", "images/busybox/etc: EIO (Input/output error)"),
     (
-        "names",
+        "etc",
         "STATE/ID/names/etc/hosts openat:error=EIO:when=2",
         "STATE/ID/names/etc/hosts: EIO (Input/output error)",
     ),
-    ("names", "STATE/ID/names mkdirat:error=ENOSPC", "STATE/ID/names: ENOSPC (No space left on device)"),
+    ("etc", "STATE/ID/names mkdirat:error=ENOSPC", "STATE/ID/names: ENOSPC (No space left on device)"),
     (
-        "names",
+        "etc",
         "STATE/ID/names/etc mkdirat:error=ENOSPC",
         "STATE/ID/names/etc: ENOSPC (No space left on device)",
     ),
     (
-        "names",
+        "etc",
         "STATE/ID/names/etc fchmodat:error=EPERM",
         "STATE/ID/names/etc: EPERM (Operation not permitted)",
     ),
     (
-        "names",
+        "etc",
         "STATE/ID/names/etc/hosts fchmodat:error=EPERM",
         "STATE/ID/names/etc/hosts: EPERM (Operation not permitted)",
     ),
-    ("names", "write:error=ENOSPC:when=2", "STATE/ID/names/etc/hostname: ENOSPC (No space left on device)"),
+    ("etc", "write:error=ENOSPC:when=2", "STATE/ID/names/etc/hostname: ENOSPC (No space left on device)"),
     (
-        "names",
+        "etc",
         "write:error=ENOSPC:when=3",
         "STATE/ID/names/etc/resolv.conf: ENOSPC (No space left on device)",
     ),
@@ -142,21 +142,21 @@ const MORE_FAILURES: [(&str, &str, &str); 12] = [
     ("attach", "mount_setattr:error=EPERM:when=3", "/a/b: EPERM (Operation not permitted)"),
     ("attach", "/d mkdirat:error=ENOSPC", "/d: ENOSPC (No space left on device)"),
     ("attach", "mount:error=ENOMEM:when=6", "/d/e: ENOMEM (Cannot allocate memory)"),
-    ("seal", "mount_setattr:error=EPERM:when=4", "/: EPERM (Operation not permitted)"),
+    ("readonly", "mount_setattr:error=EPERM:when=4", "/: EPERM (Operation not permitted)"),
 ];
 
 /// And with --rm.
 const FAILURES_IN_MEMORY: [(&str, &str, &str); 5] = [
-    ("memory", "STATE mount:error=ENOMEM", "STATE: ENOMEM (Cannot allocate memory)"),
-    ("memory", "STATE/ID mkdirat:error=ENOSPC", "STATE/ID: ENOSPC (No space left on device)"),
-    ("memory", "STATE/ID/upper mkdirat:error=ENOSPC", "STATE/ID/upper: ENOSPC (No space left on device)"),
-    ("memory", "STATE/ID/merged fchmodat:error=EPERM", "STATE/ID/merged: EPERM (Operation not permitted)"),
+    ("tmpstate", "STATE mount:error=ENOMEM", "STATE: ENOMEM (Cannot allocate memory)"),
+    ("tmpstate", "STATE/ID mkdirat:error=ENOSPC", "STATE/ID: ENOSPC (No space left on device)"),
+    ("tmpstate", "STATE/ID/upper mkdirat:error=ENOSPC", "STATE/ID/upper: ENOSPC (No space left on device)"),
+    ("tmpstate", "STATE/ID/merged fchmodat:error=EPERM", "STATE/ID/merged: EPERM (Operation not permitted)"),
     ("exec", "execve:error=ENOMEM:when=1", "true: ENOMEM (Cannot allocate memory)"),
 ];
 
 /// And with a terminal, which here is none for the command to be seen in.
 const FAILURES_WITH_A_TERMINAL: [(&str, &str, &str); 12] = [
-    ("link", "socketpair:error=EMFILE", "EMFILE (Too many open files)"),
+    ("channel", "socketpair:error=EMFILE", "EMFILE (Too many open files)"),
     ("tty", "/dev/pts/ptmx openat:error=ENFILE", "/dev/pts/ptmx: ENFILE (Too many open files in system)"),
     ("tty", "ioctl:error=EIO:when=1", "/dev/pts/ptmx: EIO (Input/output error)"),
     ("tty", "ioctl:error=EMFILE:when=2", "/dev/pts/ptmx: EMFILE (Too many open files)"),
@@ -224,12 +224,12 @@ const OPTIONAL: [(&str, &str, &str); 21] = [
     ("user", "statx:error=EACCES", "/etc/group: EACCES (Permission denied)"),
     ("user", "openat:error=ENXIO", "/etc/group: ENXIO (No such device or address)"),
     ("user", "pread64:error=EISDIR", "/etc/group: EISDIR (Is a directory)"),
-    ("limits", "prlimit64:error=EPERM:when=1", "core=0: EPERM (Operation not permitted)"),
-    ("limits", "prlimit64:error=EINVAL:when=2", "nofile=64: EINVAL (Invalid argument)"),
-    ("become", "setgroups:error=EPERM", "setgroups: EPERM (Operation not permitted)"),
-    ("become", "setgid:error=EINVAL", "setgid: EINVAL (Invalid argument)"),
-    ("become", "setuid:error=EAGAIN", "setuid: EAGAIN (Resource temporarily unavailable)"),
-    ("become", "prctl:error=EINVAL:when=2", "PR_SET_PDEATHSIG: EINVAL (Invalid argument)"),
+    ("limits", "prlimit64:error=EPERM:when=1", "core: EPERM (Operation not permitted)"),
+    ("limits", "prlimit64:error=EINVAL:when=2", "nofile: EINVAL (Invalid argument)"),
+    ("setuid", "setgroups:error=EPERM", "setgroups: EPERM (Operation not permitted)"),
+    ("setuid", "setgid:error=EINVAL", "setgid: EINVAL (Invalid argument)"),
+    ("setuid", "setuid:error=EAGAIN", "setuid: EAGAIN (Resource temporarily unavailable)"),
+    ("setuid", "prctl:error=EINVAL:when=2", "PR_SET_PDEATHSIG: EINVAL (Invalid argument)"),
 ];
 
 #[test]
@@ -274,7 +274,7 @@ fn a_state_directory_inside_the_image_is_said_to_be_there() {
     assert!(refused.stderr.contains("ELOOP"), "{refused:?}");
     assert!(
         refused.stderr.ends_with(
-            "hint: of the image and the container's directory one lies in the other: choose another CONTAINER_STATE\n"
+            "hint: the image and the state directory overlap: choose another CONTAINER_STATE\n"
         ),
         "{refused:?}"
     );
@@ -380,7 +380,7 @@ fn an_image_that_is_missing_or_no_directory_is_said_before_anything_is_made() {
             "",
             &format!(
                 "container: image {dir}/images/c1: ENOENT (No such file or directory)\n\
-                 hint: there is no command {word} here: container ID IMAGE CMD\n"
+                 hint: there is no command '{word}': container ID IMAGE CMD\n"
             ),
         );
     }
