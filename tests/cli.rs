@@ -8,8 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
 const USAGE: &str = "hint: usage: container [OPTIONS] ID IMAGE CMD [ARG]...\n";
-const NAME_RULE: &str =
-    "1 to 64 letters, digits, '_', '.' or '-', and begin with a letter or a digit";
+const NAME_RULE: &str = "1 to 64 letters, digits, '_', '.' or '-', and begin with a letter or a digit";
 const ALL_OPTIONS: &str = "hint: container --help lists the options\n";
 
 #[test]
@@ -103,9 +102,7 @@ fn a_forgotten_operand_is_named_in_the_hint_by_what_is_an_image() {
     host.own_image("first");
     host.own_image("second");
     std::fs::write(host.dir.join("images/file"), "").unwrap();
-    let run = |words: &[&str]| {
-        outcome(host.command(words).env("CONTAINER_IMAGES", host.dir.join("images")))
-    };
+    let run = |words: &[&str]| outcome(host.command(words).env("CONTAINER_IMAGES", host.dir.join("images")));
     let no_id = format!("'first' is an image: is the ID missing? {USAGE}");
     let no_image = |word: &str| format!("'{word}' is not an image: is the IMAGE missing? {USAGE}");
     for (words, hint) in [
@@ -123,7 +120,8 @@ fn a_forgotten_operand_is_named_in_the_hint_by_what_is_an_image() {
     }
     // With three words, the second one is not an image.
     let path = host.dir.join("images").display().to_string();
-    let missing = |word: &str| format!("container: image {path}/{word}: ENOENT (No such file or directory)\n");
+    let missing =
+        |word: &str| format!("container: image {path}/{word}: ENOENT (No such file or directory)\n");
     let no_id = "hint: 'first' is an image: is the ID missing? container ID IMAGE CMD\n";
     run(&["first", "sh", "-c", "echo"]).assert(125, "", &format!("{}{no_id}", missing("sh")));
     run(&["first", "ls", "/"]).assert(125, "", &format!("{}{no_id}", missing("ls")));
@@ -294,7 +292,10 @@ fn help_and_version_are_printed_on_stdout_whatever_follows() {
     let host = Host::new("help");
     let help = outcome(&mut host.command(&["--help"]));
     assert!(help.stdout.starts_with("usage: container [OPTIONS] ID IMAGE CMD [ARG]...\n"));
-    assert!(help.stdout.contains("\nSteps: private volume tmpstate hostname etc overlay pivot detach proc dev tty\n"));
+    assert!(
+        help.stdout
+            .contains("\nSteps: private volume tmpstate hostname etc overlay pivot detach proc dev tty\n")
+    );
     assert!(help.stdout.lines().all(|line| line.len() <= 80), "{}", help.stdout);
     assert!(help.stdout.lines().count() <= 40, "{}", help.stdout);
     help.assert(0, &help.stdout, "");
