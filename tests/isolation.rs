@@ -198,7 +198,7 @@ fn a_hostile_image_without_a_place_for_proc_is_refused_and_nothing_is_left() {
     host.run_own(&[], "file", &["true"]).assert(
         125,
         "",
-        "container: proc /proc: ENOTDIR (Not a directory)\nhint: the image has something else there than a directory\n",
+        "container: proc /proc: ENOTDIR (Not a directory)\nhint: the image has something else than a directory there\n",
     );
     host.assert_nothing_left();
     shell(&format!("cd '{}' && rm proc && ln -s proc proc", image.display()));
@@ -206,7 +206,7 @@ fn a_hostile_image_without_a_place_for_proc_is_refused_and_nothing_is_left() {
         125,
         "",
         "container: proc /proc: ELOOP (Too many levels of symbolic links)\n\
-         hint: the image has something else there than a directory\n",
+         hint: the image has something else than a directory there\n",
     );
     host.assert_nothing_left();
 }
