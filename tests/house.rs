@@ -206,7 +206,9 @@ impl File {
                 TokenTree::Ident(word) if word == "mod" => 2,
                 TokenTree::Ident(word) if word == "use" && !is(here.get(1), "<") => {
                     let length = length_of_item(here);
-                    self.read_use(here[1..length - 1].iter().cloned().collect());
+                    // In a macro, `$crate` is the crate.
+                    let tree = here[1..length - 1].iter().filter(|token| !is(Some(token), "$"));
+                    self.read_use(tree.cloned().collect());
                     length
                 }
                 TokenTree::Ident(_) => {

@@ -166,7 +166,10 @@ fn a_failure_is_a_value_with_the_status_and_leaves_nothing() -> Outcome {
     expect("whether there is a state directory", places.dir.join("state").exists(), false)
 }
 
-const TESTS: [(&str, fn() -> Outcome); 5] = [
+/// A test and its name.
+type Test = (&'static str, fn() -> Outcome);
+
+const TESTS: [Test; 5] = [
     ("the_least_spec_runs_and_has_the_commands_status", the_least_spec_runs_and_has_the_commands_status),
     ("each_field_of_a_spec_reaches_the_command", each_field_of_a_spec_reaches_the_command),
     (
