@@ -144,7 +144,9 @@ impl House {
     fn absolute(&self, from: &Names, path: &[String]) -> Option<Names> {
         let (mut module, mut rest) = (from.clone(), path);
         match &*path[0] {
-            "crate" | "container" => (module, rest) = (Names::new(), &path[1..]),
+            "crate" => (module, rest) = (Names::new(), &path[1..]),
+            // Alone it is a variable of that name.
+            "container" if path.len() > 1 => (module, rest) = (Names::new(), &path[1..]),
             "self" => rest = &path[1..],
             "super" => {
                 while let Some((_, more)) = rest.split_first().filter(|(name, _)| *name == "super") {
@@ -363,6 +365,7 @@ mod made_up {
             "fn f() { println!(\"{}\", [super::b::X]) }",
             "macro_rules! m { () => { $crate::b::m!() } }",
             "fn f() { use crate::{c, b::X}; }",
+            "macro_rules! m { () => { use $crate::b::X; } }",
             "use crate::c; fn f() { c::inner::X }",
             "use crate::c as d; fn f() { d::inner::X }",
             "fn f() -> impl Fn() + use<> { crate::b::f }",
@@ -377,6 +380,7 @@ mod made_up {
             "const A: &str = \"crate::b::X\";",
             "fn f() { a.b::<X>() }",
             "fn b() { b() }",
+            "fn f(container: u8) { container.b() }",
         ] {
             assert_eq!(circles(&[("a.rs", code), ("b.rs", "use crate::a;")]), [""; 0], "{code}");
         }
