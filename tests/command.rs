@@ -269,6 +269,34 @@ fn files_of_variables_that_do_not_fit_into_memory_are_reported_and_nothing_is_le
 }
 
 #[test]
+fn wherever_the_memory_ends_it_is_reported_and_nothing_is_left() {
+    const MEMORY: usize = 16 * 1024 * 1024;
+    let host = Host::new("sweep");
+    let (large, last) = (host.dir.join("large"), host.dir.join("last"));
+    fs::write(&large, "#".repeat(1_000_000)).unwrap();
+    let large = format!("--env-file={}", large.display());
+    let mut options: Vec<&str> = std::iter::repeat_n(&*large, 16).collect();
+    let last_option = format!("--env-file={}", last.display());
+    options.push(&last_option);
+    let mut endings = std::collections::BTreeSet::new();
+    for rest in (0..9000).step_by(150) {
+        fs::write(&last, "#".repeat(MEMORY - 16 * 1_000_000 - rest)).unwrap();
+        let ran = run_in(&host, &[], &options, &["cat", "/etc/resolv.conf"]);
+        if ran.status == 0 {
+            assert_eq!((&*ran.stdout, &*ran.stderr), (&*shell("cat /etc/resolv.conf"), ""), "{rest}");
+            fs::remove_dir_all(&host.state).unwrap();
+        } else {
+            let is_reported =
+                ran.status == 125 && ran.stderr.ends_with(": ENOMEM (Cannot allocate memory)\n");
+            assert!(is_reported, "{rest}: {ran:?}");
+            assert!(!host.state.exists(), "{rest}: {ran:?} left {}", common::list(&host.state));
+        }
+        endings.insert(ran.stderr.split_whitespace().nth(1).unwrap_or_default().to_owned());
+    }
+    assert!(endings.len() > 4, "the memory ends in several steps: {endings:?}");
+}
+
+#[test]
 fn what_does_not_fit_into_memory_later_is_reported_by_the_step_that_needs_it() {
     let host = Host::new("later");
     // Almost all of the memory is taken by files; the lists of users do not fit any more.
