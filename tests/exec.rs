@@ -1,4 +1,4 @@
-//! How the command is found and run, and what is said when it is not.
+//! How the command is found and run, and the message when it is not.
 
 mod common;
 

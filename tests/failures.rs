@@ -48,7 +48,7 @@ fn run_with_options(
     outcome(strace.env_remove("TERM"))
 }
 
-/// Which system call of which step fails, and what is said of it.
+/// Which system call of which step fails, and the message.
 const FAILURES: [(&str, &str, &str); 59] = [
     ("image", "statx:error=EACCES:when=1", "images/busybox: EACCES (Permission denied)"),
     ("state", "statx:error=EIO:when=2", "STATE: EIO (Input/output error)"),

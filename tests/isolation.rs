@@ -264,7 +264,7 @@ fn closed_standard_descriptors_do_not_let_the_runtimes_own_in() {
     let dir = host.state.join(&host.id);
     let seen = fs::read_to_string(dir.join("upper/seen")).unwrap();
     assert!(!seen.contains("lock") && !seen.contains(&*host.id), "{seen}");
-    // And a message that nobody can read does not end up in a file of the runtime's.
+    // And a message that cannot be written does not end up in a file of the runtime.
     let lock = fs::read(dir.join("lock")).unwrap();
     assert_eq!(run("<&- >&- 2>&-", &["no-such-command"]), 127);
     assert_eq!(fs::read(dir.join("lock")).unwrap(), lock);

@@ -392,7 +392,7 @@ fn the_mark_of_a_volatile_overlay_is_gone_while_the_command_runs_and_one_that_is
 #[test]
 fn a_volatile_container_that_does_not_come_to_be_leaves_nothing() {
     let host = Host::new("novolatile");
-    let script = "c c1 busybox no-such-command; ls -A /tmp/container";
+    let script = "c c1 busybox no-such-command; ls -A /tmp/container; c c1 busybox echo works";
     let said = "container: exec no-such-command: ENOENT (No such file or directory)\n";
-    under_tmp(&host, script).assert(0, "", said);
+    under_tmp(&host, script).assert(0, "works\n", said);
 }
