@@ -89,7 +89,7 @@ sync-book: container tools test-images ## write the book's code and transcripts 
 lint: tools ## rustfmt, clippy with warnings denied, shellcheck, mandoc, pyflakes, pycodestyle
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	shellcheck images/build images/*.sh tests/tools .ci/run completions/container.bash
+	shellcheck images/build images/*.sh tests/tools tests/busy .ci/run completions/container.bash
 	mandoc -T lint -W warning container.1
 	pyflakes3 bench bench/run
 	pycodestyle --max-line-length=120 bench bench/run

@@ -1,6 +1,6 @@
-//! Tells the linker that the program brings its own `_start`, and, in a release build, what to leave out.
+//! Arguments for the linker: the program has its own `_start`, and a release build has its own layout (link.ld).
 //!
-//! It is said here, for the binaries alone, since in rustflags it would break the build scripts of the dependencies too.
+//! They are here, for binaries only, because in rustflags they would break the build scripts of the dependencies.
 
 fn main() {
     println!("cargo::rustc-link-arg-bins=-nostartfiles");

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::sys::{self, Arena, Errno};
 use crate::text::split;
 
-/// Makes a directory with this mode, whatever the umask is. A directory that is there stays as it is.
+/// Makes a directory with exactly this mode: the umask does not count. A directory that is there stays as it is.
 pub fn make_directory(path: &CStr, mode: u32) -> Result<(), Errno> {
     match sys::mkdirat(path, mode) {
         Err(Errno::EEXIST) => Ok(()),

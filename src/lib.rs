@@ -22,27 +22,42 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+// The unsafe core, and text without an allocator.
 pub mod sys;
+
 pub mod text;
 
-pub mod paths;
-pub mod spec; // What a container is.
+// What a container is.
+pub mod spec;
 
-pub mod context; // What a step is.
+pub mod paths;
+
+// What a step is: what it is given, and how its failure is reported.
+pub mod context;
+
 pub mod step;
 
+pub mod explain;
+
+// What steps share.
 pub mod directory;
-pub mod explain; // What steps share.
 pub mod file;
+
 pub mod state;
+
 pub mod supervise;
 
-pub mod parent;
-pub mod run;
-pub mod sandbox;
-pub mod steps; // The sequence.
+// The steps of the child and of the parent.
+pub mod steps;
 
-pub mod cli; // The front end.
+pub mod parent;
+pub mod sandbox;
+
+// The sequence.
+pub mod run;
+
+// The front end.
+pub mod cli;
 
 use cli::Request;
 use sys::{Arena, Process};

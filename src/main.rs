@@ -2,7 +2,7 @@
 
 #![no_std]
 #![no_main]
-// The memory routines are loops that the compiler would else turn into calls to themselves.
+// Without this, the compiler would turn the loops of the memory routines into calls to the routines themselves.
 #![no_builtins]
 
 #[path = "sys/entry.rs"]

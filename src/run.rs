@@ -60,7 +60,7 @@ pub fn start(
     arena: &Arena,
     caller_env: &'static [Option<CStrPtr<'static>>],
 ) -> Result<Running, Reported> {
-    for step in spec.skipped {
+    for step in spec.options.skipped {
         step::announce_skipped(step);
     }
     begin(&parent::IMAGE);
@@ -75,7 +75,7 @@ pub fn start(
         }
         Err(reported) => {
             if spec.skips("private") {
-                sandbox::unmount_leaked(if spec.is_temporary { paths.base } else { paths.merged });
+                sandbox::unmount_leaked(if spec.options.is_temporary { paths.base } else { paths.merged });
             }
             state.discard(arena);
             Err(reported)
@@ -86,7 +86,6 @@ pub fn start(
 impl Running {
     /// The end of the parent's column: from the running command to its exit status.
     pub fn wait(mut self) -> Result<u8, Reported> {
-        begin(&parent::WAIT);
         let Some(signals) = self.signals else {
             return supervise::wait_bare(self.child.pid).map_err(failed);
         };
@@ -113,16 +112,17 @@ fn start_child(
     begin(&parent::STACK);
     let mut stack = Stack::map(STACK_SIZE).map_err(failed)?;
     begin(&parent::SIGNALS);
-    let signals = if spec.bare { None } else { Some(open_signals(spec).map_err(failed)?) };
+    let signals = if spec.options.bare { None } else { Some(open_signals(spec).map_err(failed)?) };
     begin(&parent::CHANNEL);
     let has_terminal = terminal::is_wanted(spec);
-    let channel = if has_terminal || spec.init { Some(sys::socketpair().map_err(failed)?) } else { None };
+    let channel =
+        if has_terminal || spec.options.init { Some(sys::socketpair().map_err(failed)?) } else { None };
     let (mut parent_end, child_end) = channel.unzip();
     begin(&parent::CLONE);
     let mut child_failed = false;
     let ignored = signals.as_ref().map_or(SigSet::NONE, |signals| signals.ignored);
     let child = clone_child(spec, &mut stack, || {
-        if spec.init {
+        if spec.options.init {
             parent_end = None; // With a copy of the memory comes a copy of the descriptor.
         }
         let channel = child_end.as_ref().map(OwnedFd::borrow);
@@ -134,6 +134,7 @@ fn start_child(
         reported.status()
     });
     stack.unmap(); // The command has replaced what used it.
+    begin(&parent::WAIT);
     drop(child_end); // The channel ends once the child has closed its end too.
     let child = child?;
     let (pty_master, was_told) = receive_from_child(parent_end, has_terminal).map_err(failed)?;
@@ -143,15 +144,15 @@ fn start_child(
     if spec.is_volatile() {
         state::remove_volatile_mark(arena, paths.work);
     }
-    let is_pid1 = !spec.init && !spec.host_pid;
-    let is_terminal_forced = spec.terminal == Terminal::Always;
+    let is_pid1 = !spec.options.init && !spec.options.host_pid;
+    let is_terminal_forced = spec.options.terminal == Terminal::Always;
     Ok(Running { child: Child::new(child, is_pid1), signals, pty_master, is_terminal_forced })
 }
 
 /// Opens the descriptor for signals, the first one that stays open. If others follow, none of them may become stdin, stdout or
 /// stderr because the caller had closed these.
 fn open_signals(spec: &Spec) -> Result<SignalFd, Errno> {
-    if spec.terminal == Terminal::Always || spec.init {
+    if spec.options.terminal == Terminal::Always || spec.options.init {
         open_standard()?;
     }
     SignalFd::open()
@@ -188,7 +189,7 @@ fn clone_child(spec: &Spec, stack: &mut Stack, child: impl FnOnce() -> u8) -> Re
         child()
     };
     // With --init, PID 1 does not become another program, and keeps its memory. Then the two cannot share it.
-    let started = if spec.init {
+    let started = if spec.options.init {
         sys::fork(namespaces(spec)).map(|pid| pid.unwrap_or_else(|| sys::exit_group(child())))
     } else {
         sys::clone(namespaces(spec), stack, child)
@@ -213,14 +214,14 @@ fn diagnose_clone(spec: &Spec, errno: Errno) -> Reported {
 
 /// The flags of clone(2) for the namespaces that the child does not share with the host.
 fn namespaces(spec: &Spec) -> c_int {
-    let pid = if spec.host_pid { 0 } else { libc::CLONE_NEWPID };
-    let uts = if spec.bare { 0 } else { libc::CLONE_NEWUTS };
+    let pid = if spec.options.host_pid { 0 } else { libc::CLONE_NEWPID };
+    let uts = if spec.options.bare { 0 } else { libc::CLONE_NEWUTS };
     libc::CLONE_NEWNS | pid | uts
 }
 
 /// The child's column. The last step does not return, unless it fails.
 fn run_child(context: &mut Context) -> Result<(), Reported> {
-    parent_death::die_with_parent(context.channel.filter(|_| context.spec.init))?;
+    parent_death::die_with_parent(context.channel.filter(|_| context.spec.options.init))?;
     run_parts(context, |step| step.outside)?;
     if ["overlay", "pivot", "detach"].iter().any(|name| context.spec.skips(name)) {
         begin(&parent::SANDBOX);

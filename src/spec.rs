@@ -14,22 +14,29 @@ pub struct Spec<'a> {
     pub id: Name<'a>,
     /// The name of the image that it starts from.
     pub image: Name<'a>,
+    /// The program that runs inside, and its arguments.
+    pub command: Command<'a>,
     /// The directory that holds the images.
     pub images: &'a CStr,
     /// The directory that holds the files of all containers; None: the user's default under /tmp.
     pub state: Option<&'a CStr>,
     /// The user who runs this, and who owns those files.
     pub owner: u32,
-    /// The program that runs inside, and its arguments.
-    pub command: Command<'a>,
+    /// Everything else.
+    pub options: Options<'a>,
+}
+
+/// What a container is beside its name, its image and its command. Each option has a default.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options<'a> {
     /// The variables that the command gets beside PATH, HOME and HOSTNAME. A later one replaces an earlier one.
     pub variables: &'a [Variable<'a>],
     /// The directory in which the command begins; None: `/`.
     pub workdir: Option<&'a CStr>,
     /// The user that the command runs as; None: root.
     pub user: Option<User<'a>>,
-    /// The host name.
-    pub hostname: Name<'a>,
+    /// The host name; None: the ID.
+    pub hostname: Option<Name<'a>>,
     /// Volumes and tmpfs mounts, in the order in which they are mounted.
     pub mounts: &'a [Mount<'a>],
     /// The resource limits of the command, at most one for each resource.
@@ -50,35 +57,39 @@ pub struct Spec<'a> {
     pub skipped: &'a [&'static str],
 }
 
+impl Options<'_> {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        variables: &[],
+        workdir: None,
+        user: None,
+        hostname: None,
+        mounts: &[],
+        limits: &[],
+        read_only: false,
+        is_temporary: false,
+        host_pid: false,
+        init: false,
+        terminal: Terminal::Auto,
+        bare: false,
+        skipped: &[],
+    };
+}
+
 impl<'a> Spec<'a> {
-    /// The defaults for a container that has a name, an image and a command.
+    /// A container of root's with all defaults.
     pub const fn new(id: Name<'a>, image: Name<'a>, command: Command<'a>) -> Self {
-        Self {
-            id,
-            image,
-            images: c"images",
-            state: None,
-            owner: 0,
-            command,
-            variables: &[],
-            workdir: None,
-            user: None,
-            hostname: id,
-            mounts: &[],
-            limits: &[],
-            read_only: false,
-            is_temporary: false,
-            host_pid: false,
-            init: false,
-            terminal: Terminal::Auto,
-            bare: false,
-            skipped: &[],
-        }
+        Self { id, image, command, images: c"images", state: None, owner: 0, options: Options::DEFAULT }
+    }
+
+    /// The host name of the container.
+    pub fn hostname(&self) -> Name<'a> {
+        self.options.hostname.unwrap_or(self.id)
     }
 
     /// Whether the child's step of that name is skipped.
     pub fn skips(&self, step: &str) -> bool {
-        self.skipped.contains(&step)
+        self.options.skipped.contains(&step)
     }
 
     /// Whether the files of the container may be lost when the machine crashes.
@@ -86,12 +97,12 @@ impl<'a> Spec<'a> {
     /// Files under /tmp may. A directory that the user chose may have been chosen to keep them. Files in memory are never
     /// written to a disk, so the question does not arise.
     pub const fn is_volatile(&self) -> bool {
-        self.state.is_none() && !self.is_temporary
+        self.state.is_none() && !self.options.is_temporary
     }
 
     /// The volumes among the mounts.
     pub fn volumes(&self) -> impl Iterator<Item = Volume<'a>> {
-        self.mounts.iter().filter_map(|mount| match mount {
+        self.options.mounts.iter().filter_map(|mount| match mount {
             Mount::Volume(volume) => Some(*volume),
             Mount::Tmpfs(_) => None,
         })

@@ -55,7 +55,7 @@ impl<'a> State<'a> {
         for _ in 0..MOST_TRIES {
             let is_new = make_or_check(base, self.spec.owner)?;
             self.made_base |= is_new.ok_or_else(|| step::failed(base, Errno::ENOENT))?;
-            if self.spec.is_temporary || self.lock()? {
+            if self.spec.options.is_temporary || self.lock()? {
                 return Ok(());
             }
         }
@@ -141,7 +141,7 @@ pub fn make_parts(paths: &Paths) -> Result<(), Reported> {
 /// Removes the parts of the container's directory that are empty; says whether nothing is left but the directory itself.
 fn remove_parts(spec: &Spec, paths: &Paths, arena: &Arena) -> bool {
     let below = |path: &CStr, name: &[u8]| arena.string(&[path.to_bytes(), name]).unwrap_or_default();
-    for mount in spec.mounts {
+    for mount in spec.options.mounts {
         remove_place(arena, paths.upper, mount);
     }
     for file in ETC_LAYER_FILES {

@@ -40,7 +40,7 @@ impl Step {
 
 /// For [`Step::when`]: every run but those with `--bare` has the step.
 pub fn unless_bare(spec: &Spec) -> bool {
-    !spec.bare
+    !spec.options.bare
 }
 
 /// The step that is running.

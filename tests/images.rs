@@ -680,12 +680,16 @@ fn ctrl_c_at_any_moment_leaves_the_whole_image_or_nothing() {
 fn a_build_that_is_stopped_ends_after_the_command_that_still_writes() {
     let builder = Builder::root("writes");
     make_plain_tree(&builder.host);
-    let mark = format!("touch '{}/at-tar'", builder.host.dir.display());
-    builder.wrap("tar", &format!("trap '' TERM HUP\n{mark}\nsleep 0.5\nreal \"$@\""));
+    let dir = builder.host.dir.display().to_string();
+    // tar goes on when the signal has been sent, however long that takes.
+    let wait = format!("touch '{dir}/at-tar'\nuntil [ -e '{dir}/signalled' ]; do sleep 0.01; done");
+    builder.wrap("tar", &format!("trap '' TERM HUP\n{wait}\nreal \"$@\""));
     for signal in ["TERM", "HUP"] {
+        let _ = fs::remove_file(builder.host.dir.join("signalled")); // It is there in the second round.
         let child = builder.start_until("at-tar", builder.command("img").env("TAR", "archive"));
         let group = child.id();
         signal_group(signal, &child);
+        fs::write(builder.host.dir.join("signalled"), "").unwrap();
         end_of(child).assert(143, "", "img: from tar archive: stopped\n");
         let alive = common::outcome(Command::new("pgrep").args(["-a", "-g", &group.to_string()]));
         assert_eq!(alive.stdout, "", "{signal}");

@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use crate::spec::{Limit, Mount, Name, Terminal, User, Variable};
+use crate::spec::{Limit, Mount, Options, Variable};
 use crate::sys::{Arena, CStrPtr, Errno, List};
 use crate::text::tail;
 
@@ -22,24 +22,8 @@ pub struct Draft<'a> {
     pub limits: List<'a, Limit>,
     /// The names of the steps to skip.
     pub skipped: List<'a, &'static str>,
-    /// As in [`crate::spec::Spec`], and so are the following.
-    pub user: Option<User<'a>>,
-    /// See above.
-    pub workdir: Option<&'a CStr>,
-    /// None: the ID.
-    pub hostname: Option<Name<'a>>,
-    /// See above.
-    pub read_only: bool,
-    /// See above.
-    pub is_temporary: bool,
-    /// See above.
-    pub host_pid: bool,
-    /// See above.
-    pub init: bool,
-    /// See above.
-    pub terminal: Terminal,
-    /// See above.
-    pub bare: bool,
+    /// All that is not a list.
+    pub options: Options<'a>,
     /// What is printed in place of a run.
     pub print: Option<Print>,
 }
@@ -66,15 +50,7 @@ impl<'a> Draft<'a> {
             mounts: List::new(),
             limits: List::new(),
             skipped: List::new(),
-            user: None,
-            workdir: None,
-            hostname: None,
-            read_only: false,
-            is_temporary: false,
-            host_pid: false,
-            init: false,
-            terminal: Terminal::Auto,
-            bare: false,
+            options: Options::DEFAULT,
             print: None,
         }
     }

@@ -11,7 +11,7 @@ pub mod values;
 use core::ffi::CStr;
 
 use crate::parent::{ENVFILE, PARSE};
-use crate::spec::{Command, Name, Spec, Terminal};
+use crate::spec::{Command, Name, Options, Spec, Terminal};
 use crate::step::{self, Reported};
 use crate::sys::{self, Arena, CStrPtr, Errno, List, Process};
 use crate::text::{split_once, tail};
@@ -74,35 +74,25 @@ fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<S
     for variable in draft.variables.as_mut_slice() {
         variables.push(draft.arena, *variable).map_err(failed)?;
     }
-    Ok(Spec {
-        images,
-        state: draft.caller_value(b"CONTAINER_STATE"),
-        owner,
+    let state = draft.caller_value(b"CONTAINER_STATE");
+    let options = Options {
         variables: variables.into_slice(),
-        workdir: draft.workdir,
-        user: draft.user,
-        hostname: draft.hostname.unwrap_or(id),
         mounts: draft.mounts.into_slice(),
         limits: draft.limits.into_slice(),
-        read_only: draft.read_only,
-        is_temporary: draft.is_temporary,
-        host_pid: draft.host_pid,
-        init: draft.init,
-        terminal: draft.terminal,
-        bare: draft.bare,
         skipped: draft.skipped.into_slice(),
-        ..Spec::new(id, image, command)
-    })
+        ..draft.options
+    };
+    Ok(Spec { id, image, command, images, state, owner, options })
 }
 
 /// `--bare` leaves out the steps that these options need.
 fn refuse_conflicts(draft: &Draft) -> Result<(), Reported> {
     let asked = [
-        (draft.hostname.is_some(), "--hostname"),
-        (draft.init, "--init"),
-        (draft.terminal == Terminal::Always, "--tty"),
+        (draft.options.hostname.is_some(), "--hostname"),
+        (draft.options.init, "--init"),
+        (draft.options.terminal == Terminal::Always, "--tty"),
     ];
-    match asked.iter().find(|(is_asked, _)| *is_asked && draft.bare) {
+    match asked.iter().find(|(is_asked, _)| *is_asked && draft.options.bare) {
         Some((_, option)) => Err(usage::conflict(option, "--bare")),
         None => Ok(()),
     }
@@ -218,5 +208,119 @@ impl<'a> Reader<'a> {
             (Value::No, Some(value), _) => Err(usage::takes_no_value(option.long, value.to_bytes())),
             (Value::No | Value::Optional(_), None, _) => Ok(c""),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Account, Limit, Mount, RESOURCES, Tmpfs, User, Variable, Volume};
+
+    /// The addresses of strings, and NULL.
+    fn words(strings: &[&'static CStr]) -> &'static [Option<CStrPtr<'static>>] {
+        Vec::leak(strings.iter().map(|string| Some(CStrPtr::from(*string))).chain([None]).collect())
+    }
+
+    fn process(args: &[&'static CStr], env: &[&'static CStr]) -> Process {
+        Process { args: words(args), env: words(env), euid: 1000 }
+    }
+
+    /// A command line with every option that a spec has.
+    fn full_command_line(env_file: &'static CStr) -> Process {
+        let args = [
+            c"container",
+            c"-eA=1",
+            c"--env",
+            c"EDITOR",
+            c"-e",
+            c"ABSENT",
+            env_file,
+            c"-u",
+            c"app:7",
+            c"--workdir=/srv",
+            c"--ulimit",
+            c"nofile=1",
+            c"--ulimit",
+            c"nofile=64:128",
+            c"--init",
+            c"-tv",
+            c"/etc:/m:ro",
+            c"--tmpfs",
+            c"/t:size=1m,exec",
+            c"--read-only",
+            c"--rm",
+            c"--hostname",
+            c"h",
+            c"--pid",
+            c"host",
+            c"--skip",
+            c"private",
+            c"--skip=proc",
+            c"c1",
+            c"alpine",
+            c"sh",
+            c"-c",
+            c"--rm",
+        ];
+        process(
+            &args,
+            &[c"TERM=xterm", c"EDITOR=vi", c"CONTAINER_IMAGES=/i", c"CONTAINER_STATE=/s", c"SECRET=x"],
+        )
+    }
+
+    #[test]
+    fn a_command_line_becomes_a_spec_field_by_field() {
+        let file = std::env::temp_dir().join(format!("container-envfile-{}", std::process::id()));
+        std::fs::write(&file, "\u{feff}# comment\r\n  FROM=file\r\nEDITOR\n").unwrap();
+        let option = std::ffi::CString::new(format!("--env-file={}", file.display())).unwrap();
+        let (process, arena) = (full_command_line(Box::leak(option.into_boxed_c_str())), Arena::new());
+        let Ok(Request::Run(spec)) = parse(&process, &arena) else { panic!("refused") };
+        std::fs::remove_file(&file).unwrap();
+        let variables = [c"TERM=xterm", c"FROM=file", c"EDITOR=vi", c"A=1", c"EDITOR=vi"]
+            .map(|entry| Variable::new(entry).unwrap());
+        let nofile = RESOURCES.iter().find(|resource| resource.name == c"nofile").unwrap();
+        let expected = Spec {
+            id: Name::new(c"c1").unwrap(),
+            image: Name::new(c"alpine").unwrap(),
+            images: c"/i",
+            state: Some(c"/s"),
+            owner: 1000,
+            command: Command::new(words(&[c"sh", c"-c", c"--rm"])).unwrap(),
+            options: Options {
+                variables: &variables,
+                workdir: Some(c"/srv"),
+                user: Some(User { user: Account::Name(b"app"), group: Some(Account::Id(7)), text: c"app:7" }),
+                hostname: Name::new(c"h"),
+                mounts: &[
+                    Mount::Volume(Volume { host: c"/etc", dir: c"/m", read_only: true }),
+                    Mount::Tmpfs(Tmpfs {
+                        dir: c"/t",
+                        flags: libc::MS_NOSUID | libc::MS_NODEV,
+                        data: c"mode=1777,size=1m",
+                    }),
+                ],
+                limits: &[Limit { resource: nofile, soft: 64, hard: 128 }],
+                read_only: true,
+                is_temporary: true,
+                host_pid: true,
+                init: true,
+                terminal: Terminal::Always,
+                bare: false,
+                skipped: &["private", "proc"],
+            },
+        };
+        assert_eq!(spec, expected);
+    }
+
+    #[test]
+    fn without_options_a_spec_has_the_defaults() {
+        let (process, arena) = (process(&[c"container", c"c1", c"alpine", c"true"], &[]), Arena::new());
+        let Ok(Request::Run(spec)) = parse(&process, &arena) else { panic!("refused") };
+        let name = |name| Name::new(name).unwrap();
+        let command = Command::new(words(&[c"true"])).unwrap();
+        assert_eq!(spec, Spec { owner: 1000, ..Spec::new(name(c"c1"), name(c"alpine"), command) });
+        let bare = self::process(&[c"container", c"--bare", c"-T", c"c1", c"alpine", c"true"], &[]);
+        let Ok(Request::Run(spec)) = parse(&bare, &arena) else { panic!("refused") };
+        assert!(spec.options.bare && spec.options.terminal == Terminal::Never);
     }
 }

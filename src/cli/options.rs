@@ -90,7 +90,7 @@ pub static OPTIONS: [Opt; 21] = [
         help: "its user: a name of the container, or a number",
         must_be: "USER[:GROUP], each a name or a number from 0 to 4294967294",
         set: |draft, value| {
-            draft.user = Some(values::user(value).ok_or(Errno::EINVAL)?);
+            draft.options.user = Some(values::user(value).ok_or(Errno::EINVAL)?);
             Ok(())
         },
     },
@@ -102,7 +102,7 @@ pub static OPTIONS: [Opt; 21] = [
         help: "where it begins; made if it is missing",
         must_be: "a path that begins with /",
         set: |draft, value| {
-            draft.workdir = Some(values::absolute(value).ok_or(Errno::EINVAL)?);
+            draft.options.workdir = Some(values::absolute(value).ok_or(Errno::EINVAL)?);
             Ok(())
         },
     },
@@ -120,7 +120,7 @@ pub static OPTIONS: [Opt; 21] = [
         long: "--init",
         group: COMMAND,
         help: "run it as PID 2, below a PID 1 that reaps",
-        set: |draft, _| assign(&mut draft.init, true),
+        set: |draft, _| assign(&mut draft.options.init, true),
         ..Opt::NEW
     },
     Opt {
@@ -128,7 +128,7 @@ pub static OPTIONS: [Opt; 21] = [
         long: "--tty",
         group: TERMINAL,
         help: "give the command a terminal, even in a pipe",
-        set: |draft, _| assign(&mut draft.terminal, Terminal::Always),
+        set: |draft, _| assign(&mut draft.options.terminal, Terminal::Always),
         ..Opt::NEW
     },
     Opt {
@@ -136,7 +136,7 @@ pub static OPTIONS: [Opt; 21] = [
         long: "--no-tty",
         group: TERMINAL,
         help: "give it no terminal",
-        set: |draft, _| assign(&mut draft.terminal, Terminal::Never),
+        set: |draft, _| assign(&mut draft.options.terminal, Terminal::Never),
         ..Opt::NEW
     },
     Opt {
@@ -168,14 +168,14 @@ pub static OPTIONS: [Opt; 21] = [
         long: "--read-only",
         group: FILES,
         help: "nothing else can be written to",
-        set: |draft, _| assign(&mut draft.read_only, true),
+        set: |draft, _| assign(&mut draft.options.read_only, true),
         ..Opt::NEW
     },
     Opt {
         long: "--rm",
         group: FILES,
         help: "keep what it writes in memory, and forget it",
-        set: |draft, _| assign(&mut draft.is_temporary, true),
+        set: |draft, _| assign(&mut draft.options.is_temporary, true),
         ..Opt::NEW
     },
     Opt {
@@ -185,7 +185,7 @@ pub static OPTIONS: [Opt; 21] = [
         help: "in place of the ID",
         must_be: NAME,
         set: |draft, value| {
-            draft.hostname = Some(Name::new(value).ok_or(Errno::EINVAL)?);
+            draft.options.hostname = Some(Name::new(value).ok_or(Errno::EINVAL)?);
             Ok(())
         },
         ..Opt::NEW
@@ -197,7 +197,7 @@ pub static OPTIONS: [Opt; 21] = [
         help: "see the host's processes",
         must_be: "host",
         set: |draft, value| {
-            draft.host_pid = true;
+            draft.options.host_pid = true;
             if value == c"host" { Ok(()) } else { Err(Errno::EINVAL) }
         },
         ..Opt::NEW
@@ -206,7 +206,7 @@ pub static OPTIONS: [Opt; 21] = [
         long: "--bare",
         group: ISOLATION,
         help: "the least that makes a container, and no more",
-        set: |draft, _| assign(&mut draft.bare, true),
+        set: |draft, _| assign(&mut draft.options.bare, true),
         ..Opt::NEW
     },
     Opt {

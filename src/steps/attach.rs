@@ -13,8 +13,8 @@ pub static STEP: Step = Step {
     why: "Every path ends in the container now, so nothing can be mounted anywhere else.",
     calls: &["statx", "openat2", "mkdirat", "fchmodat", "mknodat", "move_mount", "mount_setattr", "mount"],
     chapter: "15-files.md",
-    when: |spec| !spec.mounts.is_empty(),
-    inside: Some(|context| attach(context.arena, context.spec.mounts, context.volumes)),
+    when: |spec| !spec.options.mounts.is_empty(),
+    inside: Some(|context| attach(context.arena, context.spec.options.mounts, context.volumes)),
     ..Step::NEW
 };
 

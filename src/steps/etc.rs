@@ -29,7 +29,7 @@ pub static STEP: Step = Step {
     chapter: "16-names.md",
     when: unless_bare,
     outside: Some(|context| {
-        context.has_etc_layer = make_etc_layer(context.arena, context.paths, context.spec.hostname)?;
+        context.has_etc_layer = make_etc_layer(context.arena, context.paths, context.spec.hostname())?;
         Ok(())
     }),
     ..Step::NEW

@@ -17,8 +17,9 @@ pub static STEP: Step = Step {
     chapter: "10-exec.md",
     inside: Some(|context| {
         let (spec, arena) = (context.spec, context.arena);
-        let variables = environment(arena, spec.variables, spec.hostname, context.identity.as_ref())
-            .map_err(|errno| step::failed(c"environment", errno))?;
+        let variables =
+            environment(arena, spec.options.variables, spec.hostname(), context.identity.as_ref())
+                .map_err(|errno| step::failed(c"environment", errno))?;
         execute(arena, spec.command, variables)
     }),
     ..Step::NEW

@@ -11,7 +11,7 @@ pub static STEP: Step = Step {
     calls: &["sethostname"],
     chapter: "16-names.md",
     when: unless_bare,
-    outside: Some(|context| set_hostname(context.spec.hostname)),
+    outside: Some(|context| set_hostname(context.spec.hostname())),
     ..Step::NEW
 };
 

@@ -26,7 +26,7 @@ pub static STEP: Step = Step {
         "wait4",
     ],
     chapter: "19-init.md",
-    when: |spec| spec.init,
+    when: |spec| spec.options.init,
     inside: Some(|context| fork_command(context.caller_env).map_err(|errno| step::failed(c"", errno))),
     ..Step::NEW
 };

@@ -1,7 +1,7 @@
-//! What a program file asks the kernel to run it with: the `#!` line of a script, or the loader of an ELF file.
+//! The interpreter that a program file names: in the `#!` line of a script, or as the loader of an ELF file.
 //!
-//! execve(2) says ENOENT both for a file that is missing and for one whose interpreter is. This tells them apart. It reads
-//! a file of the image, which may hold anything: every access is checked, and nothing read is trusted to be true.
+//! execve(2) fails with ENOENT both if the file is missing and if its interpreter is missing. This file tells the two apart. It
+//! reads a file of the image, which may hold anything, so every access is checked.
 
 use crate::text::split;
 
@@ -27,7 +27,7 @@ fn script_interpreter(line: &[u8]) -> Option<&[u8]> {
 /// The path in the segment of type PT_INTERP (elf(5)).
 fn elf_loader(file: &[u8], class: u8) -> Option<&[u8]> {
     const PT_INTERP: usize = 3;
-    // In a file of 32 bits an address has 4 bytes, in one of 64 bits 8. So many of them stand before the fields below.
+    // An address has 4 bytes in a 32-bit file, and 8 bytes in a 64-bit file. The offsets of the fields below depend on it.
     let word = match class {
         1 => 4,
         2 => 8,
@@ -47,7 +47,7 @@ fn elf_loader(file: &[u8], class: u8) -> Option<&[u8]> {
     None
 }
 
-/// A number of `len` bytes, the least first, as on both architectures. It is 0 where the file ends before it.
+/// A little-endian number of `len` bytes. It is 0 if the file ends before it.
 fn number(bytes: &[u8], offset: usize, len: usize) -> usize {
     let field = bytes.get(offset..offset + len).unwrap_or_default();
     field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))

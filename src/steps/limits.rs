@@ -10,8 +10,8 @@ pub static STEP: Step = Step {
     why: "Limits come after the steps that they would limit, and while this is root, which may raise them.",
     calls: &["prlimit64"],
     chapter: "14-command.md",
-    when: |spec| !spec.limits.is_empty(),
-    inside: Some(|context| set_limits(context.spec.limits)),
+    when: |spec| !spec.options.limits.is_empty(),
+    inside: Some(|context| set_limits(context.spec.options.limits)),
     ..Step::NEW
 };
 

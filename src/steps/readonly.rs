@@ -9,7 +9,7 @@ pub static STEP: Step = Step {
     why: "All mount points are made, so nothing more has to be written to the root.",
     calls: &["mount_setattr"],
     chapter: "15-files.md",
-    when: |spec| spec.read_only,
+    when: |spec| spec.options.read_only,
     inside: Some(|_| make_root_readonly()),
     ..Step::NEW
 };

@@ -12,7 +12,7 @@ pub static STEP: Step = Step {
     chapter: "17-terminal.md",
     when: unless_bare,
     inside: Some(|context| {
-        lead_session(context.pty_slave, context.spec.terminal == Terminal::Always)
+        lead_session(context.pty_slave, context.spec.options.terminal == Terminal::Always)
             .and_then(|()| reset_signals(context.ignored))
             .map_err(failed)
     }),
@@ -35,7 +35,7 @@ pub fn lead_session(pty_slave: Option<BorrowedFd>, is_terminal_forced: bool) -> 
     if is_terminal_forced || sys::tcgets(STDERR).is_ok() { sys::dup3(pty_slave, STDERR) } else { Ok(()) }
 }
 
-/// Gives signals their default actions and unblocks them, whatever this program or its caller had set.
+/// Gives signals their default actions and unblocks them. This program has blocked some, and the caller may have ignored some.
 pub fn reset_signals(ignored: SigSet) -> Result<(), Errno> {
     for signal in 1..65 {
         if ignored.has(signal) && signal != libc::SIGCHLD {

@@ -13,13 +13,13 @@ pub static STEP: Step = Step {
     why: "From here on this process is the user, who may do none of the above.",
     calls: &["fchown", "setgroups", "setgid", "setuid", "prctl", "write"],
     chapter: "14-command.md",
-    when: |spec| spec.user.is_some(),
+    when: |spec| spec.options.user.is_some(),
     inside: Some(|context| {
         // There is no identity with --skip user.
         let Some(identity) = &context.identity else { return Ok(()) };
         become_user(identity, context.pty_slave)?;
         // The kernel clears the parent-death signal of a process that changes its user: it is requested again.
-        parent_death::die_with_parent(context.channel.filter(|_| context.spec.init))
+        parent_death::die_with_parent(context.channel.filter(|_| context.spec.options.init))
     }),
     ..Step::NEW
 };

@@ -11,7 +11,7 @@ pub static STEP: Step = Step {
     why: "Files that are not to be kept go into memory, which is freed when the container ends.",
     calls: &["mount", "mkdirat", "fchmodat"],
     chapter: "15-files.md",
-    when: |spec| spec.is_temporary,
+    when: |spec| spec.options.is_temporary,
     outside: Some(|context| mount_state(context.paths)),
     ..Step::NEW
 };

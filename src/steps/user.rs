@@ -17,9 +17,10 @@ pub static STEP: Step = Step {
     why: "A user's number is in the container's own list, which is read while this process may open it.",
     calls: &["statx", "openat", "pread64", "close"],
     chapter: "14-command.md",
-    when: |spec| spec.user.is_some(),
+    when: |spec| spec.options.user.is_some(),
     inside: Some(|context| {
-        context.identity = context.spec.user.map(|user| find_identity(context.arena, user)).transpose()?;
+        context.identity =
+            context.spec.options.user.map(|user| find_identity(context.arena, user)).transpose()?;
         Ok(())
     }),
     ..Step::NEW

@@ -12,8 +12,8 @@ pub static STEP: Step = Step {
     why: "The command begins in a directory of the user's choice, which is made while this is root.",
     calls: &["openat2", "mkdirat", "fchmodat", "chdir"],
     chapter: "14-command.md",
-    when: |spec| spec.workdir.is_some(),
-    inside: Some(|context| enter(context.arena, context.spec.workdir.unwrap_or(c"/"))),
+    when: |spec| spec.options.workdir.is_some(),
+    inside: Some(|context| enter(context.arena, context.spec.options.workdir.unwrap_or(c"/"))),
     ..Step::NEW
 };
 

@@ -1,4 +1,4 @@
-//! The supervisor and the child end together: whatever ends the supervisor ends the container.
+//! The supervisor and the child end together: the end of the supervisor is the end of the container.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 

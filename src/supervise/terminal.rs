@@ -10,8 +10,8 @@ use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, PollFd, STDIN, STDOUT, S
 /// Whether the command gets a terminal that belongs to the container.
 pub fn is_wanted(spec: &spec::Spec) -> bool {
     let is_interactive = || sys::tcgets(STDIN).is_ok() && sys::tcgets(STDOUT).is_ok();
-    match spec.terminal {
-        _ if spec.bare => false,
+    match spec.options.terminal {
+        _ if spec.options.bare => false,
         spec::Terminal::Auto => is_interactive(),
         spec::Terminal::Always => true,
         spec::Terminal::Never => false,

@@ -267,7 +267,7 @@ pub fn prctl_set_pdeathsig() -> Result<(), Errno> {
 pub fn set_tid_address(word: &'static AtomicU32) {
     // SAFETY: the kernel keeps the address and later writes an aligned 32-bit word there; an atomic in a static allows that.
     let tid: Result<(), Errno> = unsafe { call!(set_tid_address(word.as_ptr() => Address)) };
-    let _ = tid;
+    let _ = tid; // The call does not fail.
 }
 
 /// `chdir(path)`: changes the working directory.
@@ -289,7 +289,7 @@ pub fn clock_gettime() -> u64 {
     // SAFETY: the kernel writes one struct timespec.
     let read: Result<(), Errno> =
         unsafe { call!(clock_gettime(clock => Name("CLOCK_MONOTONIC"), &raw mut time => Name("{...}"))) };
-    let _ = read;
+    let _ = read; // The call does not fail.
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
