@@ -3,7 +3,8 @@
 use crate::step::Step;
 
 /// The parent's column.
-pub static PARENT: [&Step; 9] = [&PARSE, &ENVFILE, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
+pub static PARENT: [&Step; 10] =
+    [&PARSE, &ENVFILE, &INHERITED, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
 
 /// The command line becomes a Spec.
 pub static PARSE: Step = Step {
@@ -23,6 +24,15 @@ pub static ENVFILE: Step = Step {
     ..Step::NEW
 };
 
+/// What the caller left to this process does not reach the container.
+pub static INHERITED: Step = Step {
+    name: "inherited",
+    why: "Open files and the umask of the caller must not reach the container.",
+    calls: &["close_range", "umask"],
+    chapter: "10-exec.md",
+    ..Step::NEW
+};
+
 /// Is the image there?
 pub static IMAGE: Step = Step {
     name: "image",
@@ -36,7 +46,7 @@ pub static IMAGE: Step = Step {
 pub static STATE: Step = Step {
     name: "state",
     why: "The container writes to a directory that no other user can touch and no other run uses.",
-    calls: &["statx", "mkdirat", "openat", "fcntl", "fchmodat", "write"],
+    calls: &["statx", "mkdirat", "openat", "chdir", "getcwd", "fchdir", "close", "flock"],
     chapter: "13-state.md",
     ..Step::NEW
 };
