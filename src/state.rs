@@ -229,16 +229,15 @@ fn remove_parts(spec: &Spec, paths: &Paths, arena: &Arena) {
     }
 }
 
-/// Removes a place that a step made in `upper`, and the directories above it, if they are empty. A path that leads out of `upper`,
-/// or through a symbolic link, is left alone.
+/// Removes a place that a step made in `upper`, and the directories above it, if they are empty. `upper` is the root for the path, as
+/// it was in the container. What a symbolic link leads to is left alone.
 fn remove_place(arena: &Arena, upper: &OwnedFd, place: &CStr) {
     let mut rest = place.to_bytes();
     while let Some(slash) = last_index(rest, b'/') {
         let (above, name) =
             (rest.get(..slash).unwrap_or_default(), rest.get(slash + 1..).unwrap_or_default());
-        let above_path = arena.string(&[b".", above]);
-        if let (Ok(above), Ok(name)) = (above_path, arena.string(&[name]))
-            && let Ok(directory) = sys::openat2_beneath(upper.borrow(), above)
+        if let (Ok(above), Ok(name)) = (arena.string(&[b"/", above]), arena.string(&[name]))
+            && let Ok(directory) = sys::openat2_in_root(upper.borrow(), above)
         {
             remove_empty(&directory, name);
         }
@@ -249,7 +248,7 @@ fn remove_place(arena: &Arena, upper: &OwnedFd, place: &CStr) {
 /// Removes an empty directory or an empty file.
 fn remove_empty(directory: &OwnedFd, name: &CStr) {
     let is_empty_file = || {
-        sys::openat2_beneath(directory.borrow(), name)
+        sys::openat2_in_root(directory.borrow(), name)
             .and_then(|file| sys::fstat(file.borrow()))
             .is_ok_and(|file| file.mode & libc::S_IFMT == libc::S_IFREG && file.size == 0)
     };

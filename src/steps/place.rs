@@ -61,5 +61,5 @@ fn make_component(dir: &OwnedFd, name: &CStr, kind: Kind) -> Result<OwnedFd, Err
         Kind::Directory => sys::mkdirat(dir.borrow(), name, 0o755)?,
         Kind::File => sys::mknod_file(dir.borrow(), name, 0o644)?,
     }
-    sys::openat2_beneath(dir.borrow(), name)
+    sys::openat2_in_root(dir.borrow(), name)
 }

@@ -55,7 +55,7 @@ pub(super) static OPEN_FLAGS: &[Flag] = table! {
 
 /// The `resolve` of openat2(2).
 pub(super) static RESOLVE_FLAGS: &[Flag] = table! {
-    0 => RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_BENEATH;
+    0 => RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_IN_ROOT;
 };
 
 /// The `flags` of calls that take a directory and a path.

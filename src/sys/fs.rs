@@ -41,14 +41,13 @@ pub fn openat2_without_magic(dir: BorrowedFd, path: &CStr) -> Result<OwnedFd, Er
     openat2(dir, path, 0, libc::RESOLVE_NO_MAGICLINKS)
 }
 
-/// `openat2(dir, path, {O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS}, size)`: finds a file below a
-/// directory, if no component of the path is a symbolic link.
+/// `openat2(dir, path, {O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS}, size)`: finds a file below a
+/// directory, which is the root for the path: `/` and `..` do not lead out of it. No component may be a symbolic link.
 ///
-/// EXDEV: the path leads out of the directory, by `..` or as an absolute path. ELOOP: a component is a symbolic link. ENOENT,
-/// ENOTDIR, EACCES, ENOSYS: as for [`openat2_without_magic`].
+/// ELOOP: a component is a symbolic link. ENOENT, ENOTDIR, EACCES, ENOSYS: as for [`openat2_without_magic`].
 /// <https://man7.org/linux/man-pages/man2/openat2.2.html>
-pub fn openat2_beneath(dir: BorrowedFd, path: &CStr) -> Result<OwnedFd, Errno> {
-    openat2(dir, path, libc::O_NOFOLLOW, libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS)
+pub fn openat2_in_root(dir: BorrowedFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    openat2(dir, path, libc::O_NOFOLLOW, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
 }
 
 /// The fields of the kernel's struct open_how.
