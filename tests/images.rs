@@ -9,7 +9,7 @@ use common::{Host, Outcome, ROOT, Supervisor, images, shell, wait_until};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -382,6 +382,8 @@ fn what_is_in_the_place_of_an_image_and_is_none_is_not_touched() {
 fn an_archive_plain_or_compressed_keeps_owners_modes_links_devices_and_attributes() {
     let builder = Builder::root("tar");
     let tree = make_tree(&builder.host);
+    // An image with a setuid program is closed to other users.
+    fs::set_permissions(&tree, fs::Permissions::from_mode(0o700)).unwrap();
     let expected = describe(&tree);
     for telling in ["security.capability", "trusted.note", "'brw-r-----', '0:0'", "(8, 17)", "-rwsr-s--x"] {
         assert!(expected.contains(telling), "the tree has no {telling}: {expected}");
@@ -1080,4 +1082,33 @@ fn podman_itself_gives_an_image_and_keeps_no_container() {
     builder.assert_images(&[name]);
     let mut command = builder.host.command(&[name, name, "true"]);
     common::outcome(command.env("CONTAINER_IMAGES", &builder.images)).assert_stdout("");
+}
+
+#[test]
+fn an_image_of_roots_with_privileged_files_is_closed_to_other_users_and_no_image_can_be_changed_by_them() {
+    let builder = Builder::root("privileged");
+    let dir = builder.host.dir.display().to_string();
+    make_plain_tree(&builder.host);
+    let mode = |name: &str| fs::metadata(builder.image(name)).unwrap().mode() & 0o7777;
+    let build = |name: &str, change: &str| {
+        shell(&format!(
+            "cd '{dir}/tree'; {change}; tar -c --numeric-owner --xattrs --xattrs-include='*' -f ../archive ."
+        ));
+        assert_eq!(builder.build_from(name, "archive").status, 0, "{name}");
+    };
+    build("plain", "chmod 777 .");
+    assert_eq!(mode("plain"), 0o755, "others may look, and change nothing");
+    for (name, make, remove) in [
+        ("setuid", "cp bin/busybox bin/su; chmod 4755 bin/su", "rm bin/su"),
+        ("setgid", "cp bin/busybox bin/wall; chmod 2755 bin/wall", "rm bin/wall"),
+        ("capability", "cp bin/busybox bin/ping; setcap cap_net_raw=ep bin/ping", "rm bin/ping"),
+        ("node", "mknod dev/disk b 8 17", "rm dev/disk"),
+    ] {
+        build(name, make);
+        shell(&format!("cd '{dir}/tree'; {remove}"));
+        assert_eq!(mode(name), 0o700, "{name}");
+        let mut command = builder.host.command(&[&builder.host.id, name, "busybox", "stat", "-c", "%a", "/"]);
+        common::outcome(command.env("CONTAINER_IMAGES", &builder.images)).assert_stdout("755\n");
+        fs::remove_dir_all(builder.host.state.join(&builder.host.id)).unwrap();
+    }
 }
