@@ -42,6 +42,7 @@ pub mod explain;
 // What steps share.
 pub mod directory;
 pub mod file;
+pub mod stdio;
 
 pub mod state;
 

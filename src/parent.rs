@@ -3,7 +3,8 @@
 use crate::step::Step;
 
 /// The parent's column.
-pub static PARENT: [&Step; 9] = [&PARSE, &ENVFILE, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
+pub static PARENT: [&Step; 10] =
+    [&PARSE, &ENVFILE, &STDIO, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
 
 /// The command line becomes a Spec.
 pub static PARSE: Step = Step {
@@ -20,6 +21,15 @@ pub static ENVFILE: Step = Step {
     why: "The files of --env-file belong to the command line, and are read before anything is made.",
     calls: &["mmap", "statx", "openat", "pread64", "close"],
     chapter: "14-command.md",
+    ..Step::NEW
+};
+
+/// What are stdin, stdout and stderr?
+pub static STDIO: Step = Step {
+    name: "stdio",
+    why: "The command gets stdin, stdout and stderr. A directory among them would lead out of the container.",
+    calls: &["statx"],
+    chapter: "10-exec.md",
     ..Step::NEW
 };
 

@@ -4,14 +4,14 @@
 //! parent                                    child
 //!   parse    argv -> Spec                     private  no mount here shows outside
 //!   envfile  the files of --env-file          volume   -v: what comes from the host
-//!   image    look at images/IMAGE             tmpstate --rm: the container's files, in memory
-//!   state    make, check, lock the directory  hostname the container's host name
-//!   stack    mmap, guard area                 etc      /etc/hosts, /etc/resolv.conf
-//!   signals  blocked, read from a descriptor  overlay  a writable view of the image
-//!   channel  for what the child sends         pivot    that view becomes the root
-//!   clone    new namespaces                   detach   the host's tree goes
-//!   wait     until the child has ended        proc     the processes of this container
-//!                                             dev      six devices, four links
+//!   stdio    no directory of the host         tmpstate --rm: the container's files, in memory
+//!   image    look at images/IMAGE             hostname the container's host name
+//!   state    make, check, lock the directory  etc      /etc/hosts, /etc/resolv.conf
+//!   stack    mmap, guard area                 overlay  a writable view of the image
+//!   signals  blocked, read from a descriptor  pivot    that view becomes the root
+//!   channel  for what the child sends         detach   the host's tree goes
+//!   clone    new namespaces                   proc     the processes of this container
+//!   wait     until the child has ended        dev      six devices, four links
 //!                                             tty      a terminal that belongs to the container
 //!                                             attach   -v, --tmpfs: into their places
 //!                                             workdir  -w: where the command begins
@@ -33,6 +33,7 @@ use crate::paths::Paths;
 use crate::sandbox;
 use crate::spec::{Spec, Terminal};
 use crate::state::{self, State};
+use crate::stdio;
 use crate::step::{self, Action, Reported, Step, begin};
 use crate::steps::{ISOLATION_STEPS, SEQUENCE};
 use crate::supervise::child::Child;
@@ -62,6 +63,10 @@ pub fn start(
 ) -> Result<Running, Reported> {
     for step in spec.options.skipped {
         step::announce_skipped(step);
+    }
+    if !spec.options.bare {
+        begin(&parent::STDIO);
+        stdio::refuse_directories(spec)?;
     }
     begin(&parent::IMAGE);
     let paths = &Paths::new(spec, arena).map_err(failed)?;
