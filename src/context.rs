@@ -32,7 +32,7 @@ pub struct Context<'a> {
     pub devices: &'a [BorrowedFd<'static>],
     /// Set by `tty`: the slave of the command's terminal, if it gets one.
     pub pty_slave: Option<BorrowedFd<'static>>,
-    /// Set by `user`: the user that the command will run as.
+    /// Set by `user`: the user that the command will run as. None: as the caller, with `--bare`.
     pub identity: Option<Identity<'a>>,
 }
 
@@ -63,7 +63,7 @@ pub struct Identity<'a> {
     pub uid: u32,
     /// The primary group ID.
     pub gid: u32,
-    /// The supplementary group IDs.
+    /// The supplementary group IDs. The primary one is the first of them.
     pub groups: &'a [u32],
     /// The user's home directory.
     pub home: &'a CStr,

@@ -15,12 +15,12 @@
 //!                                             tty      a terminal that belongs to the container
 //!                                             attach   -v, --tmpfs: into their places
 //!                                             workdir  -w: where the command begins
-//!                                             user     -u: which user it will be
+//!                                             user     which user it will be, and its groups
 //!                                             readonly --read-only: the root
 //!                                             init     --init: a PID 1 that is not the command
 //!                                             session  the command's own, and its terminal
 //!                                             limits   --ulimit: what it may use
-//!                                             setuid   -u: that user, who may do none of the above
+//!                                             setuid   that user, who may do none of the above
 //!                                             exec     execve along PATH
 //! ```
 

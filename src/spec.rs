@@ -33,7 +33,7 @@ pub struct Options<'a> {
     pub variables: &'a [Variable<'a>],
     /// The directory in which the command begins; None: `/`.
     pub workdir: Option<&'a CStr>,
-    /// The user that the command runs as; None: root.
+    /// The user that the command runs as; None: root, or with `bare` the caller.
     pub user: Option<User<'a>>,
     /// The host name; None: the ID.
     pub hostname: Option<Name<'a>>,
