@@ -22,7 +22,9 @@ pub struct Context<'a> {
     pub has_terminal: bool,
     /// The signals that the caller ignored.
     pub ignored: SigSet,
-    /// The environment of this process, which PID 1 erases.
+    /// The command line of this process, which PID 1 erases.
+    pub caller_args: &'static [Option<CStrPtr<'static>>],
+    /// The environment of this process, which PID 1 erases too.
     pub caller_env: &'static [Option<CStrPtr<'static>>],
     /// Set by `volume`: a detached mount for each volume, in the order of the spec.
     pub volumes: &'a [BorrowedFd<'static>],
@@ -46,6 +48,7 @@ impl<'a> Context<'a> {
             channel: None,
             has_terminal: false,
             ignored: SigSet::NONE,
+            caller_args: &[],
             caller_env: &[],
             volumes: &[],
             has_etc_layer: false,

@@ -40,7 +40,7 @@ use crate::supervise::child::Child;
 use crate::supervise::signals::SignalFd;
 use crate::supervise::terminal::{self, Terminal as TerminalRelay};
 use crate::supervise::{self, parent_death};
-use crate::sys::{self, Arena, CStrPtr, Errno, OwnedFd, Pid, SigSet, Stack};
+use crate::sys::{self, Arena, Errno, OwnedFd, Pid, Process, SigSet, Stack};
 
 /// The size in bytes of the child's stack.
 const STACK_SIZE: usize = 256 * 1024;
@@ -55,12 +55,8 @@ pub struct Running {
     is_terminal_forced: bool,
 }
 
-/// The parent's column, from the spec to the running command. `caller_env` is the environment of this process.
-pub fn start(
-    spec: &Spec,
-    arena: &Arena,
-    caller_env: &'static [Option<CStrPtr<'static>>],
-) -> Result<Running, Reported> {
+/// The parent's column, from the spec to the running command. `process` has the words that PID 1 erases.
+pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, Reported> {
     for step in spec.options.skipped {
         step::announce_skipped(step);
     }
@@ -73,7 +69,7 @@ pub fn start(
     find_image(spec, paths, arena)?;
     begin(&parent::STATE);
     let state = State::prepare(spec, paths, arena)?;
-    match start_child(spec, paths, arena, caller_env) {
+    match start_child(spec, paths, arena, process) {
         Ok(running) => {
             state.keep();
             Ok(running)
@@ -104,12 +100,7 @@ fn failed(errno: Errno) -> Reported {
 }
 
 /// The steps from `stack` to `clone`.
-fn start_child(
-    spec: &Spec,
-    paths: &Paths,
-    arena: &Arena,
-    caller_env: &'static [Option<CStrPtr<'static>>],
-) -> Result<Running, Reported> {
+fn start_child(spec: &Spec, paths: &Paths, arena: &Arena, process: &Process) -> Result<Running, Reported> {
     if ISOLATION_STEPS.iter().any(|name| spec.skips(name)) {
         begin(&parent::SANDBOX);
         sandbox::sandbox_mount_namespace(spec.skips("private"))?;
@@ -131,8 +122,9 @@ fn start_child(
             parent_end = None; // With a copy of the memory comes a copy of the descriptor.
         }
         let channel = child_end.as_ref().map(OwnedFd::borrow);
-        let context =
-            &mut Context { channel, has_terminal, ignored, caller_env, ..Context::new(spec, paths, arena) };
+        let (caller_args, caller_env) = (process.args, process.env);
+        let new = Context::new(spec, paths, arena);
+        let context = &mut Context { channel, has_terminal, ignored, caller_args, caller_env, ..new };
         let Err(reported) = run_child(context) else { return 0 };
         child_failed = true; // The parent sees it if the memory is shared. If not, it gets a message.
         let _ = channel.map(|channel| sys::write(channel, b"!")); // A parent that has ended needs none.

@@ -74,6 +74,18 @@ impl Arena {
         Ok(unsafe { slice::from_raw_parts_mut(address.as_ptr(), len) })
     }
 
+    /// Returns the memory to the kernel, as a drop does.
+    ///
+    /// # Safety
+    ///
+    /// No value that borrows from the arena is used afterwards, and the arena itself is not either.
+    pub(super) unsafe fn unmap(&self) {
+        if let Some(base) = self.base.take() {
+            // SAFETY: `map` mapped SIZE bytes there for this arena alone. The caller promises that nothing uses them any more.
+            unsafe { munmap(base.addr().get(), SIZE) }
+        }
+    }
+
     /// Hands out the next `len` bytes whose address is a multiple of `align`.
     fn take(&self, len: usize, align: usize) -> Result<NonNull<u8>, Errno> {
         let base = match self.base.get() {
@@ -106,10 +118,8 @@ impl Default for Arena {
 /// Returns the memory to the kernel.
 impl Drop for Arena {
     fn drop(&mut self) {
-        if let Some(base) = self.base.get() {
-            // SAFETY: `map` mapped SIZE bytes there for this arena alone, and all that borrowed from it has ended.
-            unsafe { munmap(base.addr().get(), SIZE) }
-        }
+        // SAFETY: all that borrowed from the arena has ended, or it could not be dropped.
+        unsafe { self.unmap() }
     }
 }
 

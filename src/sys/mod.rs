@@ -59,8 +59,8 @@ pub use mount::{
 pub use observer::{Observer, observe};
 pub use pages::drop_cold_pages;
 pub use process::{
-    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fork, getpgid, getpid, getppid,
-    prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
+    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, exit_without, fork, getpgid, getpid,
+    getppid, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
