@@ -89,7 +89,7 @@ sync-book: container tools test-images ## write the book's code and transcripts 
 lint: tools ## rustfmt, clippy with warnings denied, shellcheck, mandoc, pyflakes, pycodestyle
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	shellcheck images/build images/*.sh tests/tools .ci/run completions/container.bash
+	shellcheck images/build images/*.sh tests/tools tests/busy .ci/run completions/container.bash
 	mandoc -T lint -W warning container.1
 	pyflakes3 bench bench/run
 	pycodestyle --max-line-length=120 bench bench/run
@@ -97,11 +97,12 @@ lint: tools ## rustfmt, clippy with warnings denied, shellcheck, mandoc, pyflake
 tools: ## install what the tests and lints need (Debian's packages)
 	@tests/tools
 
-install: container ## install the program, its man page and what shells complete it with
+install: container ## install the program, its man page, completions, and a line for systemd-tmpfiles
 	install -D -m 755 container "$(DESTDIR)$(PREFIX)/bin/container"
 	install -D -m 644 container.1 "$(DESTDIR)$(PREFIX)/share/man/man1/container.1"
 	install -D -m 644 completions/container.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/container"
 	install -D -m 644 completions/_container "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_container"
+	install -D -m 644 container.tmpfiles "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/container.conf"
 	install -D -m 644 completions/container.fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/container.fish"
 
 clean: ## remove what was built; images and containers stay

@@ -339,8 +339,11 @@ def calls(bench, peers, tell):
 
 
 def calls_after_execve(log):
-    """How many calls a trace of one process has after the last execve that succeeded."""
-    lines = [line for line in log.splitlines() if "+++" not in line and "---" not in line]
+    """How many calls a trace of one process has after the last execve that succeeded.
+
+    Without exit_group: it never returns, so `strace -c` does not count it.
+    """
+    lines = [line for line in log.splitlines() if not re.search(r"[+]{3}|---|exit_group[(]", line)]
     execve = max(number for number, line in enumerate(lines) if "execve(" in line and line.endswith("= 0"))
     return len(lines) - 1 - execve
 

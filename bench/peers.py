@@ -16,26 +16,28 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NSPAWN = "--quiet --register=no --keep-unit --volatile=overlay --resolv-conf=off --timezone=off".split()
 
 # A step of `container`, and what stands for it in a call of bwrap and in an OCI bundle. Where nothing stands, it is
-# done anyhow. A step that is not in this table stops the benchmark: somebody has to say what is comparable.
+# done anyhow. A step that is not in this table stops the benchmark: it must first be decided what is comparable.
 BWRAP_STEPS = {
     "private": [], "overlay": [], "pivot": [], "detach": [], "exec": [],
     "proc": ["--proc", "/proc"],
     "dev": ["--dev", "/dev"],  # with a devpts of its own, as "tty" has
     "tty": [],
-    "names": ["--unshare-uts", "--hostname", "bench"],
+    "hostname": ["--unshare-uts", "--hostname", "bench"],
+    "etc": [],
     "session": ["--new-session"],
 }
 TMPFS = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "mode=755"]}
 PTS = {"type": "devpts", "source": "devpts",
        "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]}
 OCI_STEPS = {  # the mounts; both programs make a session always
-    "private": [], "overlay": [], "pivot": [], "detach": [], "exec": [], "names": [], "session": [],
+    "private": [], "overlay": [], "pivot": [], "detach": [], "exec": [], "hostname": [], "etc": [],
+    "session": [],
     "proc": [{"destination": "/proc", "type": "proc", "source": "proc"}],
     "dev": [{"destination": "/dev", **TMPFS}],
     "tty": [{"destination": "/dev/pts", **PTS}],
 }
 # The steps of runs that ask for them.
-ASKED = ["volume", "memory", "attach", "workdir", "user", "seal", "init", "limits", "become"]
+ASKED = ["volume", "tmpstate", "attach", "workdir", "user", "readonly", "init", "limits", "setuid"]
 BARE = ["private", "overlay", "pivot", "detach", "proc", "exec"]
 
 CAPABILITIES = (

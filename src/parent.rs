@@ -4,7 +4,7 @@ use crate::step::Step;
 
 /// The parent's column.
 pub static PARENT: [&Step; 10] =
-    [&PARSE, &ENVFILE, &STDIO, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
+    [&PARSE, &ENVFILE, &INHERITED, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
 
 /// The command line becomes a Spec.
 pub static PARSE: Step = Step {
@@ -24,11 +24,11 @@ pub static ENVFILE: Step = Step {
     ..Step::NEW
 };
 
-/// What are stdin, stdout and stderr?
-pub static STDIO: Step = Step {
-    name: "stdio",
-    why: "The command gets stdin, stdout and stderr. A directory among them would lead out of the container.",
-    calls: &["statx"],
+/// What the caller left to this process does not reach the container.
+pub static INHERITED: Step = Step {
+    name: "inherited",
+    why: "Open files, directories and the umask of the caller must not reach the container.",
+    calls: &["close_range", "umask", "statx"],
     chapter: "10-exec.md",
     ..Step::NEW
 };
@@ -46,7 +46,7 @@ pub static IMAGE: Step = Step {
 pub static STATE: Step = Step {
     name: "state",
     why: "The container writes to a directory that no other user can touch and no other run uses.",
-    calls: &["statx", "mkdirat", "openat", "fcntl", "fchmodat", "write"],
+    calls: &["statx", "mkdirat", "openat", "chdir", "getcwd", "fchdir", "close", "flock"],
     chapter: "13-state.md",
     ..Step::NEW
 };

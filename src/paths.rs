@@ -3,8 +3,7 @@
 //! ```text
 //! images/IMAGE            the image
 //! /tmp/container          the base: the containers of one user
-//! └── ID                  the container
-//!     ├── lock            locked while the container runs
+//! └── ID                  the container; the supervisor holds a lock on it
 //!     ├── upper           what the container wrote
 //!     ├── names           a layer between `upper` and the image: /etc/hosts, /etc/hostname, /etc/resolv.conf
 //!     ├── work            for overlayfs
@@ -15,20 +14,16 @@ use core::ffi::CStr;
 
 use crate::spec::Spec;
 use crate::sys::{Arena, Errno};
-use crate::text::number::decimal;
-use crate::text::without_trailing_slashes;
 
 /// See the picture above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paths<'a> {
-    /// The image's root file system.
+    /// The directory of the image.
     pub image: &'a CStr,
-    /// The directory of all containers of one user.
-    pub base: &'a CStr,
     /// The directory of this container.
     pub container: &'a CStr,
-    /// The lock file.
-    pub lock: &'a CStr,
+    /// The lower layer of the overlay: the image.
+    pub lower: &'a CStr,
     /// The upper layer.
     pub upper: &'a CStr,
     /// The layer with the files of /etc.
@@ -39,29 +34,42 @@ pub struct Paths<'a> {
     pub merged: &'a CStr,
 }
 
+/// The directory of the image.
+///
+/// ENOMEM: the arena is full.
+pub fn image_path<'a>(spec: &Spec, arena: &'a Arena) -> Result<&'a CStr, Errno> {
+    arena.string(&[spec.images.to_bytes(), b"/", spec.image.as_bytes()])
+}
+
 impl<'a> Paths<'a> {
-    /// Builds them.
+    /// The paths of a container whose directory is on the host. A path may be longer than the kernel takes: then the first call that
+    /// gets it fails with ENAMETOOLONG.
     ///
-    /// ENOMEM: the arena is full. A path may be longer than the kernel takes: then the first call that gets it fails with
-    /// ENAMETOOLONG.
-    pub fn new(spec: &Spec<'a>, arena: &'a Arena) -> Result<Self, Errno> {
-        let base = match (spec.state, spec.owner) {
-            // The kernel would follow a symbolic link that has a slash behind it.
-            (Some(path), _) => arena.string(&[without_trailing_slashes(path.to_bytes())])?,
-            (None, 0) => c"/tmp/container",
-            (None, uid) => arena.string(&[b"/tmp/container-", decimal(uid, &mut [0; 10])])?,
-        };
-        let container = arena.string(&[base.to_bytes(), b"/", spec.id.as_bytes()])?;
+    /// ENOMEM: the arena is full.
+    pub fn new(image: &'a CStr, container: &'a CStr, arena: &'a Arena) -> Result<Self, Errno> {
         let below = |name: &[u8]| arena.string(&[container.to_bytes(), name]);
         Ok(Self {
-            image: arena.string(&[spec.images.to_bytes(), b"/", spec.image.as_bytes()])?,
-            base,
+            image,
             container,
-            lock: below(b"/lock")?,
+            lower: image,
             upper: below(b"/upper")?,
             etc_layer: below(b"/names")?,
             work: below(b"/work")?,
             merged: below(b"/merged")?,
         })
+    }
+
+    /// The paths of a container whose directory is in memory. The step `tmpstate` makes that the working directory, and attaches
+    /// the image at `merged`, which the overlay then covers.
+    pub const fn in_memory(image: &'a CStr) -> Self {
+        Self {
+            image,
+            container: c".",
+            lower: c"merged",
+            upper: c"upper",
+            etc_layer: c"names",
+            work: c"work",
+            merged: c"merged",
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! parent                                    child
 //!   parse    argv -> Spec                     private  no mount here shows outside
 //!   envfile  the files of --env-file          volume   -v: what comes from the host
-//!   stdio    no directory of the host         tmpstate --rm: the container's files, in memory
+//!   inherited no open file of the caller      tmpstate --rm: the container's files, in memory
 //!   image    look at images/IMAGE             hostname the container's host name
 //!   state    make, check, lock the directory  etc      /etc/hosts, /etc/resolv.conf
 //!   stack    mmap, guard area                 overlay  a writable view of the image
@@ -24,12 +24,12 @@
 //!                                             exec     execve along PATH
 //! ```
 
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 
 use crate::context::Context;
 use crate::explain;
 use crate::parent;
-use crate::paths::Paths;
+use crate::paths::{Paths, image_path};
 use crate::sandbox;
 use crate::spec::{Spec, Terminal};
 use crate::state::{self, State};
@@ -60,25 +60,31 @@ pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, R
     for step in spec.options.skipped {
         step::announce_skipped(step);
     }
+    begin(&parent::INHERITED);
+    sys::close_inherited().map_err(failed)?;
+    sys::umask(0o022);
     if !spec.options.bare {
-        begin(&parent::STDIO);
         stdio::refuse_directories(spec)?;
     }
     begin(&parent::IMAGE);
-    let paths = &Paths::new(spec, arena).map_err(failed)?;
-    find_image(spec, paths, arena)?;
+    let image = image_path(spec, arena).map_err(failed)?;
+    find_image(spec, image, arena)?;
     begin(&parent::STATE);
-    let state = State::prepare(spec, paths, arena)?;
-    match start_child(spec, paths, arena, process) {
+    let state = if spec.options.is_temporary { None } else { Some(State::prepare(spec, arena)?) };
+    let paths = match &state {
+        Some(state) => state.paths(image).map_err(failed)?,
+        None => Paths::in_memory(image),
+    };
+    match start_child(spec, &paths, arena, process) {
         Ok(running) => {
-            state.keep();
+            state.map(State::keep);
             Ok(running)
         }
         Err(reported) => {
             if spec.skips("private") {
-                sandbox::unmount_leaked(if spec.options.is_temporary { paths.base } else { paths.merged });
+                sandbox::unmount_leaked(if spec.options.is_temporary { image } else { paths.merged });
             }
-            state.discard(arena);
+            state.map(|state| state.discard(Some(&paths)));
             Err(reported)
         }
     }
@@ -238,17 +244,32 @@ fn run_parts(context: &mut Context, part: fn(&Step) -> Option<Action>) -> Result
     Ok(())
 }
 
-/// Looks whether images/IMAGE is a directory.
-fn find_image(spec: &Spec, paths: &Paths, arena: &Arena) -> Result<(), Reported> {
-    match sys::stat(paths.image) {
-        Ok(status) if status.mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
-        Ok(_) => Err(step::failed(paths.image, Errno::ENOTDIR)),
-        Err(Errno::ENOENT) => Err(missing_image(spec, paths, arena)),
-        Err(errno) => Err(step::failed(paths.image, errno)),
+/// Looks whether images/IMAGE is a directory that no other user could have filled.
+///
+/// Whoever can write to an image decides what root runs. So it must belong to the user of this program, to root, or to the user
+/// who called sudo(8).
+fn find_image(spec: &Spec, path: &CStr, arena: &Arena) -> Result<(), Reported> {
+    const FOREIGN: &[u8] =
+        b"the image belongs to another user, who decides what runs in it: copy it, or chown it";
+    const SHARED: &[u8] = b"other users can write to the image, and decide what runs in it: chmod go-w";
+    let status = match sys::stat(path) {
+        Ok(status) => status,
+        Err(Errno::ENOENT) => return Err(missing_image(spec, path, arena)),
+        Err(errno) => return Err(step::failed(path, errno)),
+    };
+    let is_trusted = [0, spec.owner].contains(&status.uid) || spec.sudo_user == Some(status.uid);
+    if status.mode & libc::S_IFMT != libc::S_IFDIR {
+        Err(step::failed(path, Errno::ENOTDIR))
+    } else if !is_trusted {
+        Err(step::failed_with(path, Errno::EPERM, &[FOREIGN]))
+    } else if status.mode & 0o022 != 0 {
+        Err(step::failed_with(path, Errno::EPERM, &[SHARED]))
+    } else {
+        Ok(())
     }
 }
 
-fn missing_image(spec: &Spec, paths: &Paths, arena: &Arena) -> Reported {
+fn missing_image(spec: &Spec, path: &CStr, arena: &Arena) -> Reported {
     let id = spec.id.as_bytes();
     let is_image = arena
         .string(&[spec.images.to_bytes(), b"/", id])
@@ -259,5 +280,5 @@ fn missing_image(spec: &Spec, paths: &Paths, arena: &Arena) -> Reported {
         b"run" | b"exec" => &[b"there is no command '", id, b"': container ID IMAGE CMD"],
         _ => &[b"make image IMAGE=", spec.image.as_bytes(), b", or set CONTAINER_IMAGES to where it is"],
     };
-    step::failed_with(paths.image, Errno::ENOENT, hint)
+    step::failed_with(path, Errno::ENOENT, hint)
 }

@@ -22,6 +22,8 @@ pub struct Spec<'a> {
     pub state: Option<&'a CStr>,
     /// The user who runs this, and who owns those files.
     pub owner: u32,
+    /// The user who runs this through sudo(8), and whose images root may use.
+    pub sudo_user: Option<u32>,
     /// Everything else.
     pub options: Options<'a>,
 }
@@ -79,7 +81,16 @@ impl Options<'_> {
 impl<'a> Spec<'a> {
     /// A container of root's with all defaults.
     pub const fn new(id: Name<'a>, image: Name<'a>, command: Command<'a>) -> Self {
-        Self { id, image, command, images: c"images", state: None, owner: 0, options: Options::DEFAULT }
+        Self {
+            id,
+            image,
+            command,
+            images: c"images",
+            state: None,
+            owner: 0,
+            sudo_user: None,
+            options: Options::DEFAULT,
+        }
     }
 
     /// The host name of the container.

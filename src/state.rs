@@ -1,7 +1,8 @@
-//! The container's directory: made, checked, locked. src/paths.rs has a picture of it.
+//! The container's directory on the host: made, checked, locked. src/paths.rs has a picture of it.
 //!
-//! The base directory and the container's have mode 0700 and belong to the owner, so that no other user can put anything
-//! into them. The supervisor locks `lock` while the container runs. `lock` holds a line once the other parts are made.
+//! The base directory and the container's have mode 0700 and belong to the owner, so that no other user can put anything into them.
+//! While the container runs, the supervisor holds a lock on its directory (flock(2)). A second run is refused, and
+//! systemd-tmpfiles(8), which removes old files in /tmp, leaves a locked directory alone.
 
 use core::ffi::CStr;
 
@@ -9,18 +10,21 @@ use crate::directory::make_directory;
 use crate::paths::Paths;
 use crate::spec::{Mount, Spec};
 use crate::step::{self, Reported};
-use crate::sys::{self, Arena, Errno, FileStatus, OwnedFd, Pid};
-use crate::text::number::decimal;
-use crate::text::{last_index, without_trailing_slashes};
+use crate::sys::{self, Arena, CWD, Errno, FileStatus, OwnedFd};
+use crate::text::number::{self, decimal};
+use crate::text::{last_index, lines, split, without_trailing_slashes};
 
 /// The files of the layer in `paths.etc_layer`, and the directories that hold them.
-pub const ETC_LAYER_FILES: [&[u8]; 3] = [b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf"];
+pub const ETC_LAYER_FILES: [&CStr; 3] = [c"etc/hosts", c"etc/hostname", c"etc/resolv.conf"];
 
-/// The directory of one container. A value proves that the directory is complete, is the owner's, and is locked.
+/// The directory of one container. A value proves that the directory is the owner's and is locked.
 pub struct State<'a> {
     spec: &'a Spec<'a>,
-    paths: &'a Paths<'a>,
-    /// None with `--rm`: files in memory belong to this run alone, and need no lock.
+    arena: &'a Arena,
+    /// The directory of all containers.
+    base: &'a CStr,
+    /// The directory of this one.
+    container: &'a CStr,
     lock: Option<OwnedFd>,
     /// Whether this run made the base directory. A run that fails removes what it made.
     made_base: bool,
@@ -33,16 +37,29 @@ pub struct State<'a> {
 const MOST_TRIES: usize = 100;
 
 impl<'a> State<'a> {
-    /// Makes the missing parts, checks the others, and takes the lock.
-    pub fn prepare(spec: &'a Spec<'a>, paths: &'a Paths<'a>, arena: &Arena) -> Result<Self, Reported> {
-        let mut state = Self { spec, paths, lock: None, made_base: false, made_container: false };
+    /// Makes the directory or checks it, and takes the lock.
+    pub fn prepare(spec: &'a Spec<'a>, arena: &'a Arena) -> Result<Self, Reported> {
+        let mut state = Self {
+            spec,
+            arena,
+            base: base_path(spec, arena).map_err(|errno| step::failed(c"", errno))?,
+            container: c"",
+            lock: None,
+            made_base: false,
+            made_container: false,
+        };
         match state.make() {
             Ok(()) => Ok(state),
             Err(reported) => {
-                state.discard(arena);
+                state.discard(None);
                 Err(reported)
             }
         }
+    }
+
+    /// The paths of this container with that image.
+    pub fn paths(&self, image: &'a CStr) -> Result<Paths<'a>, Errno> {
+        Paths::new(image, self.container, self.arena)
     }
 
     /// Keeps the directory locked until this process ends.
@@ -51,83 +68,132 @@ impl<'a> State<'a> {
     }
 
     fn make(&mut self) -> Result<(), Reported> {
-        let base = self.paths.base;
         for _ in 0..MOST_TRIES {
-            let is_new = make_or_check(base, self.spec.owner)?;
-            self.made_base |= is_new.ok_or_else(|| step::failed(base, Errno::ENOENT))?;
-            if self.spec.options.is_temporary || self.lock()? {
+            let is_new = make_or_check(self.base, self.spec.owner)?;
+            self.made_base |= is_new.ok_or_else(|| step::failed(self.base, Errno::ENOENT))?;
+            if self.spec.state.is_some() {
+                self.base = resolve(self.base, self.arena)?;
+                check_ancestors(self.base, self.spec.owner, self.arena)?;
+            }
+            let container = self.arena.string(&[self.base.to_bytes(), b"/", self.spec.id.as_bytes()]);
+            self.container = container.map_err(|errno| step::failed(c"", errno))?;
+            if self.lock()? {
                 return Ok(());
             }
         }
-        Err(step::failed(self.paths.container, Errno::ENOENT))
+        Err(step::failed(self.container, Errno::ENOENT))
     }
 
-    /// Makes or checks the container's directory, and locks it; false if another run removed it meanwhile.
+    /// Opens the container's directory, which is made if it is missing, and locks it; false if another run removed it meanwhile.
     fn lock(&mut self) -> Result<bool, Reported> {
-        match make_or_check(self.paths.container, self.spec.owner)? {
-            Some(is_new) => self.made_container = is_new,
-            None => return Ok(false),
-        }
-        let path = self.paths.lock;
-        let lock = match open_lock(path) {
+        let path = self.container;
+        let failed = |errno| step::failed(path, errno);
+        let opened = match open_directory(path) {
+            Err(Errno::ENOENT) => match sys::mkdirat(CWD, path, 0o700) {
+                Ok(()) => {
+                    self.made_container = true;
+                    open_directory(path)
+                }
+                Err(Errno::EEXIST | Errno::ENOENT) => return Ok(false),
+                Err(errno) => return Err(failed(errno)),
+            },
+            opened => opened,
+        };
+        let lock = match opened {
             Ok(lock) => lock,
             Err(Errno::ENOENT) => return Ok(false),
-            Err(errno) => return Err(step::failed(path, errno)),
-        };
-        match sys::fcntl_setlk(lock.borrow()) {
-            Ok(()) => self.complete(lock),
-            Err(Errno::EAGAIN | Errno::EACCES) => Err(already_running(self.spec, self.paths, &lock)),
+            // Not a directory: the check says what it is.
             Err(errno) => {
-                if self.made_container {
-                    let _ = sys::unlink(path); // If it stays, so does the directory, and the next run completes it.
-                }
-                Err(step::failed(path, errno))
+                return match sys::lstat(path) {
+                    Ok(status) => check(path, status, self.spec.owner).and(Err(failed(errno))),
+                    Err(errno) => Err(failed(errno)),
+                };
             }
+        };
+        match sys::flock(lock.borrow()) {
+            Ok(()) => {}
+            Err(Errno::EAGAIN) => return Err(already_running(self.spec, path, &lock)),
+            Err(errno) => return Err(failed(errno)),
         }
-    }
-
-    /// With the lock held: makes the other parts, unless `lock` says that they are made.
-    fn complete(&mut self, lock: OwnedFd) -> Result<bool, Reported> {
-        let failed = |errno| step::failed(self.paths.lock, errno);
-        let lock = self.lock.insert(lock);
         let status = sys::fstat(lock.borrow()).map_err(failed)?;
         if status.nlink == 0 {
-            self.lock = None; // Another run removed the file after this one had opened it.
-            return Ok(false);
+            return Ok(false); // Another run removed the directory after this one had opened it.
         }
-        if status.size == 0 {
-            self.made_container = true;
-            make_parts(self.paths)?;
-            sys::write(lock.borrow(), b"upper, work and merged are whole\n").map_err(failed)?;
+        check(path, status, self.spec.owner)?;
+        self.lock = Some(lock);
+        if self.made_container {
+            make_parts(&self.paths(c"").map_err(failed)?).map(|()| true)
+        } else {
+            Ok(true)
         }
-        Ok(true)
     }
 
-    /// After a failure: removes what this run made. It removes only empty directories, so that nothing that a container
-    /// wrote can be lost.
-    pub fn discard(mut self, arena: &Arena) {
-        if self.lock.is_some() {
-            if !self.made_container || !remove_parts(self.spec, self.paths, arena) {
-                return;
+    /// After a failure: removes what this run made. It removes only empty directories, so that nothing that a container wrote can
+    /// be lost. `paths` are there if the run came so far that the container's directory may have something in it.
+    pub fn discard(self, paths: Option<&Paths>) {
+        if self.made_container {
+            if let Some(paths) = paths {
+                remove_parts(self.spec, paths, self.arena);
+            } else if let Ok(paths) = self.paths(c"") {
+                remove_parts(self.spec, &paths, self.arena);
             }
-            // The file is closed before its directory is removed: some file systems rename a file that is open.
-            self.lock = None;
-        }
-        // Both directories are removed only if they are still empty.
-        if self.made_container && sys::rmdir(self.paths.container).is_err() {
-            return; // Another run uses it.
+            // It is removed while it is locked: a run that waits for it finds that it is gone, and starts again.
+            if sys::rmdir(CWD, self.container).is_err() {
+                return; // Something is left in it.
+            }
         }
         if self.made_base {
-            let _ = sys::rmdir(self.paths.base); // Another container may be in it by now.
+            let _ = sys::rmdir(CWD, self.base); // Another container may be in it by now.
         }
     }
 }
 
-/// Opens the lock file, and makes it if it is missing.
-fn open_lock(path: &CStr) -> Result<OwnedFd, Errno> {
-    let lock = sys::openat(path, libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW, 0o600)?;
-    // If the caller closed stderr, the file must not take its place: messages would be written into it.
-    if lock.is_standard() { sys::fcntl_dupfd(lock.borrow(), 3) } else { Ok(lock) }
+/// `$CONTAINER_STATE`, or /tmp/container for root, or /tmp/container-UID.
+fn base_path<'a>(spec: &Spec<'a>, arena: &'a Arena) -> Result<&'a CStr, Errno> {
+    match (spec.state, spec.owner) {
+        // The kernel would follow a symbolic link that has a slash behind it.
+        (Some(path), _) => arena.string(&[without_trailing_slashes(path.to_bytes())]),
+        (None, 0) => Ok(c"/tmp/container"),
+        (None, uid) => arena.string(&[b"/tmp/container-", decimal(uid, &mut [0; 10])]),
+    }
+}
+
+/// The absolute path of a directory, without symbolic links, `.` and `..`.
+fn resolve<'a>(path: &CStr, arena: &'a Arena) -> Result<&'a CStr, Reported> {
+    let absolute = || {
+        let here = sys::openat(c".", libc::O_PATH | libc::O_DIRECTORY, 0)?;
+        let buffer = arena.bytes(libc::PATH_MAX as usize)?;
+        sys::chdir(path)?;
+        let outcome = sys::getcwd(buffer);
+        sys::fchdir(here.borrow())?;
+        outcome?;
+        CStr::from_bytes_until_nul(buffer).map_err(|_| Errno::ENAMETOOLONG)
+    };
+    absolute().map_err(|errno| step::failed(path, errno))
+}
+
+/// Refuses a directory if another user could replace a directory above it: each must belong to root or the owner, and others may
+/// write to it only if it is sticky, as /tmp is.
+fn check_ancestors(path: &CStr, owner: u32, arena: &Arena) -> Result<(), Reported> {
+    const HINT: &[u8] = b"another user can replace this directory: set CONTAINER_STATE to a place that only you and root can change";
+    let mut above = path.to_bytes();
+    while let Some(slash) = last_index(above, b'/') {
+        above = above.get(..slash).unwrap_or_default();
+        let name = if above.is_empty() { b"/" } else { above };
+        let directory = arena.string(&[name]).map_err(|errno| step::failed(path, errno))?;
+        let status = sys::lstat(directory).map_err(|errno| step::failed(directory, errno))?;
+        let is_trusted = status.uid == 0 || status.uid == owner;
+        let is_open = status.mode & 0o022 != 0 && status.mode & libc::S_ISVTX == 0;
+        if !is_trusted || is_open {
+            return Err(step::failed_with(directory, Errno::EPERM, &[HINT]));
+        }
+    }
+    Ok(())
+}
+
+/// Opens a directory for reading, which flock(2) needs. A symbolic link is not followed.
+fn open_directory(path: &CStr) -> Result<OwnedFd, Errno> {
+    sys::open_to_read(path, libc::O_DIRECTORY | libc::O_NOFOLLOW)
 }
 
 /// Makes `upper`, `work` and `merged` where they are missing. The mode of `upper` is that of the container's root.
@@ -138,55 +204,56 @@ pub fn make_parts(paths: &Paths) -> Result<(), Reported> {
     Ok(())
 }
 
-/// Removes the parts of the container's directory that are empty; says whether nothing is left but the directory itself.
-fn remove_parts(spec: &Spec, paths: &Paths, arena: &Arena) -> bool {
-    let below = |path: &CStr, name: &[u8]| arena.string(&[path.to_bytes(), name]).unwrap_or_default();
-    for mount in spec.options.mounts {
-        remove_place(arena, paths.upper, mount);
-    }
-    for file in ETC_LAYER_FILES {
-        let _ = sys::unlink(below(paths.etc_layer, file)); // The run may have failed before it made the file.
-    }
-    // overlayfs makes work/work, and work/index where its index is on. Steps make /proc and /dev if the image has none.
-    let parts = [
-        below(paths.upper, b"/proc"),
-        below(paths.upper, b"/dev"),
-        paths.upper,
-        paths.merged,
-        below(paths.work, b"/work"),
-        below(paths.work, b"/index"),
-        paths.work,
-        below(paths.etc_layer, b"/etc"),
-        paths.etc_layer,
-    ];
-    // A run that waits for the lock finds that the file has no name any more, and starts again.
-    !parts.iter().any(|path| sys::rmdir(path) == Err(Errno::ENOTEMPTY)) && sys::unlink(paths.lock).is_ok()
-}
-
-/// Removes from `upper` the place that the step `attach` made for a mount, and the directories above it, if they are empty.
-fn remove_place(arena: &Arena, upper: &CStr, mount: &Mount) {
-    let mut place = without_trailing_slashes(mount.dir().to_bytes());
-    while !place.is_empty() {
-        if let Ok(path) = arena.string(&[upper.to_bytes(), place]) {
-            remove_empty(path);
+/// Removes the parts of the container's directory that are empty. What cannot be removed is in use, or holds something: it stays.
+fn remove_parts(spec: &Spec, paths: &Paths, arena: &Arena) {
+    if let Ok(upper) = sys::openat(paths.upper, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
+        let places = spec.options.mounts.iter().map(Mount::dir).chain(spec.options.workdir);
+        // Steps make /proc and /dev if the image has none.
+        for place in places.chain([c"/proc", c"/dev"]) {
+            remove_place(arena, &upper, place);
         }
-        place = parent(place);
+    }
+    if let Ok(layer) = sys::openat(paths.etc_layer, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
+        for file in ETC_LAYER_FILES {
+            let _ = sys::unlink(layer.borrow(), file);
+        }
+        let _ = sys::rmdir(layer.borrow(), c"etc");
+    }
+    if let Ok(work) = sys::openat(paths.work, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
+        // overlayfs makes work/work, and work/index where its index is on.
+        let _ = sys::rmdir(work.borrow(), c"work");
+        let _ = sys::rmdir(work.borrow(), c"index");
+    }
+    for path in [paths.upper, paths.merged, paths.work, paths.etc_layer] {
+        let _ = sys::rmdir(CWD, path);
     }
 }
 
-/// The path before the last slash.
-fn parent(path: &[u8]) -> &[u8] {
-    path.get(..last_index(path, b'/').unwrap_or_default()).unwrap_or_default()
+/// Removes a place that a step made in `upper`, and the directories above it, if they are empty. `upper` is the root for the path, as
+/// it was in the container. What a symbolic link leads to is left alone.
+fn remove_place(arena: &Arena, upper: &OwnedFd, place: &CStr) {
+    let mut rest = place.to_bytes();
+    while let Some(slash) = last_index(rest, b'/') {
+        let (above, name) =
+            (rest.get(..slash).unwrap_or_default(), rest.get(slash + 1..).unwrap_or_default());
+        if let (Ok(above), Ok(name)) = (arena.string(&[b"/", above]), arena.string(&[name]))
+            && let Ok(directory) = sys::openat2_in_root(upper.borrow(), above)
+        {
+            remove_empty(&directory, name);
+        }
+        rest = above;
+    }
 }
 
-/// Removes an empty directory or an empty file, unless a component of its path is a symbolic link.
-fn remove_empty(path: &CStr) {
-    if sys::openat2_without_links(path).is_err() {
-        return;
-    }
-    // A file that cannot be removed was not made by this run, or is in use: it stays.
-    if sys::rmdir(path) == Err(Errno::ENOTDIR) && sys::lstat(path).is_ok_and(|file| file.size == 0) {
-        let _ = sys::unlink(path); // Likewise.
+/// Removes an empty directory or an empty file.
+fn remove_empty(directory: &OwnedFd, name: &CStr) {
+    let is_empty_file = || {
+        sys::openat2_in_root(directory.borrow(), name)
+            .and_then(|file| sys::fstat(file.borrow()))
+            .is_ok_and(|file| file.mode & libc::S_IFMT == libc::S_IFREG && file.size == 0)
+    };
+    if sys::rmdir(directory.borrow(), name) == Err(Errno::ENOTDIR) && is_empty_file() {
+        let _ = sys::unlink(directory.borrow(), name); // If it cannot be removed, it stays.
     }
 }
 
@@ -197,18 +264,46 @@ fn remove_empty(path: &CStr) {
 pub fn remove_volatile_mark(arena: &Arena, work: &CStr) -> bool {
     let below = |name: &[u8]| arena.string(&[work.to_bytes(), b"/work/incompat", name]).unwrap_or_default();
     // If there is no mark, there is nothing to remove. If the mark stays, the next run tries again.
-    let _ = sys::unlink(below(b"/volatile/dirty"));
-    let outcome = sys::rmdir(below(b"/volatile"));
-    let _ = sys::rmdir(below(b"")); // Likewise.
+    let _ = sys::unlink(CWD, below(b"/volatile/dirty"));
+    let outcome = sys::rmdir(CWD, below(b"/volatile"));
+    let _ = sys::rmdir(CWD, below(b"")); // Likewise.
     outcome.is_ok()
 }
 
-fn already_running(spec: &Spec, paths: &Paths, lock: &OwnedFd) -> Reported {
-    let holder = sys::fcntl_getlk(lock.borrow()).ok().flatten(); // It may have ended by now.
+fn already_running(spec: &Spec, path: &CStr, lock: &OwnedFd) -> Reported {
     let digits = &mut [0; 10];
-    let pid = decimal(holder.map_or(0, Pid::number), digits);
-    let hint = [spec.id.as_bytes(), b" is already running (pid ", pid, b"): end it, or choose another ID"];
-    step::failed_with(paths.container, Errno::EBUSY, &hint)
+    let pid = find_holder(lock).map(|pid| decimal(pid, digits));
+    let (before, pid, after): (&[u8], &[u8], &[u8]) =
+        pid.map_or((b"", b"", b""), |pid| (b" (pid ", pid, b")"));
+    let hint =
+        [spec.id.as_bytes(), b" is already running", before, pid, after, b": end it, or choose another ID"];
+    step::failed_with(path, Errno::EBUSY, &hint)
+}
+
+/// The process that holds the lock, from /proc/locks; None if that cannot be read, or if the process has just ended. A line is
+/// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:131089 0 EOF` (proc_locks(5)).
+fn find_holder(lock: &OwnedFd) -> Option<u32> {
+    let inode = sys::fstat(lock.borrow()).ok()?.ino;
+    let file = sys::open_to_read(c"/proc/locks", 0).ok()?;
+    let buffer = &mut [0; 4096];
+    let mut offset = 0;
+    loop {
+        let len = sys::pread(file.borrow(), buffer, offset).ok().filter(|len| *len > 0)?;
+        let text = buffer.get(..len)?;
+        if let Some(pid) = lines(text).find_map(|line| holder_of(line, inode)) {
+            return Some(pid);
+        }
+        // The last line may have been cut.
+        offset += last_index(text, b'\n').map_or(len, |end| end + 1) as u64;
+    }
+}
+
+fn holder_of(line: &[u8], inode: u64) -> Option<u32> {
+    let mut words = split(line, b' ').filter(|word| !word.is_empty());
+    words.find(|word| *word == b"FLOCK")?;
+    let pid = number::parse_id(words.nth(2)?)?;
+    let device_and_inode = words.next()?;
+    (number::parse(split(device_and_inode, b':').last()?)? == inode).then_some(pid)
 }
 
 /// Makes a directory for the owner alone, or checks the one that is there. Says whether it is new; None if the directory
@@ -216,7 +311,7 @@ fn already_running(spec: &Spec, paths: &Paths, lock: &OwnedFd) -> Reported {
 fn make_or_check(path: &CStr, owner: u32) -> Result<Option<bool>, Reported> {
     match sys::lstat(path) {
         Ok(status) => check(path, status, owner).map(|()| Some(false)),
-        Err(Errno::ENOENT) => match sys::mkdirat(path, 0o700) {
+        Err(Errno::ENOENT) => match sys::mkdirat(CWD, path, 0o700) {
             Ok(()) => Ok(Some(true)),
             Err(Errno::EEXIST) => make_or_check(path, owner), // Another process made it meanwhile: check it.
             Err(Errno::ENOENT) => Ok(None),
@@ -248,9 +343,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parent_of_a_path_ends_before_its_last_component() {
-        assert_eq!(parent(b"/a/b/c"), b"/a/b");
-        assert_eq!(parent(b"/a"), b"");
-        assert_eq!(parent(b""), b"");
+    fn the_holder_of_a_lock_is_in_the_line_of_its_inode() {
+        let line = b"1: FLOCK  ADVISORY  WRITE 1234 fe:00:131089 0 EOF";
+        assert_eq!(holder_of(line, 131_089), Some(1234));
+        assert_eq!(holder_of(line, 131_088), None);
+        assert_eq!(holder_of(b"1: POSIX  ADVISORY  WRITE 1234 fe:00:131089 0 EOF", 131_089), None);
+        assert_eq!(holder_of(b"1: FLOCK  ADVI", 131_089), None);
+        assert_eq!(holder_of(b"", 0), None);
     }
 }

@@ -7,15 +7,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
-const USAGE: &str = "hint: it is missing; usage: container [OPTIONS] ID IMAGE CMD [ARG]...\n";
-const ID_RULE: &str =
-    "hint: an ID is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit\n";
-const IMAGE_RULE: &str =
-    "hint: an IMAGE is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit\n";
-const NO_OPTION: &str = "hint: there is no such option; container --help lists them\n";
+const USAGE: &str = "hint: usage: container [OPTIONS] ID IMAGE CMD [ARG]...\n";
+const NAME_RULE: &str = "1 to 64 letters, digits, '_', '.' or '-', and begin with a letter or a digit";
+const ALL_OPTIONS: &str = "hint: container --help lists the options\n";
 
 #[test]
-fn what_the_least_container_does_without_is_not_asked_of_it() {
+fn an_option_that_needs_a_skipped_part_does_not_work_with_bare() {
     let host = Host::new("least");
     for (option, rest) in
         [("--hostname", &["--hostname", "a"][..]), ("--init", &["--init"]), ("--tty", &["-t"])]
@@ -24,16 +21,16 @@ fn what_the_least_container_does_without_is_not_asked_of_it() {
             125,
             "",
             &format!(
-                "container: parse {option}: EINVAL (Invalid argument)\n\
-                 hint: --bare goes without it: leave out one of the two options\n"
+                "container: {option} does not work with --bare\nhint: leave out one of the two options\n"
             ),
         );
     }
+    host.assert_nothing_left();
     host.run(&["--bare", "-T"], "busybox", &["true"]).assert_stdout("");
 }
 
 #[test]
-fn an_option_that_comes_too_late_is_taken_for_the_command_and_the_hint_says_so() {
+fn an_option_after_the_image_is_the_command_and_the_hint_says_so() {
     let host = Host::new("late");
     host.run(&[], "busybox", &["-w", "/tmp", "true"]).assert(
         127,
@@ -45,43 +42,48 @@ fn an_option_that_comes_too_late_is_taken_for_the_command_and_the_hint_says_so()
 #[test]
 fn a_bad_command_line_is_refused_by_name_and_nothing_is_made() {
     let host = Host::new("bad");
-    let after = |rule: &str| format!("{}; options stand before ID\n", rule.trim_end());
     let a64 = "a".repeat(64);
     let a65 = "a".repeat(65);
-    let table: &[(&[&[u8]], &str, &str)] = &[
-        (&[], "ID", USAGE),
-        (&[b"c1"], "IMAGE", USAGE),
-        (&[b"c1", b"busybox"], "CMD", USAGE),
-        (&[b"--"], "ID", USAGE),
-        (&[b"--bare", b"--", b"c1"], "IMAGE", USAGE),
-        (&[b"../x", b"busybox", b"true"], "../x", ID_RULE),
-        (&[b"a/b", b"busybox", b"true"], "a/b", ID_RULE),
-        (&[b".", b"busybox", b"true"], ".", ID_RULE),
-        (&[b"..", b"busybox", b"true"], "..", ID_RULE),
-        (&[b"_a", b"busybox", b"true"], "_a", ID_RULE),
-        (&[b"a b", b"busybox", b"true"], "a b", ID_RULE),
-        (&[b"", b"busybox", b"true"], "''", ID_RULE),
-        (&[a65.as_bytes(), b"busybox", b"true"], &a65, ID_RULE),
-        (&[b"a\n", b"busybox", b"true"], "a\\x0a", ID_RULE),
-        (&[b"\x1b[2J", b"busybox", b"true"], "\\x1b[2J", ID_RULE),
-        (&["\u{9b}2J".as_bytes(), b"busybox", b"true"], "\\xc2\\x9b2J", ID_RULE),
-        (&[b"a\xff", b"busybox", b"true"], "a\\xff", ID_RULE),
-        (&["é".as_bytes(), b"busybox", b"true"], "é", ID_RULE),
-        (&[b"c1", b"../busybox", b"true"], "../busybox", IMAGE_RULE),
-        (&[b"c1", b"/", b"true"], "/", IMAGE_RULE),
-        (&[b"c1", b"", b"true"], "''", IMAGE_RULE),
-        (&[b"c1", a65.as_bytes(), b"true"], &a65, IMAGE_RULE),
-        (&[b"c1", b"\xff", b"true"], "\\xff", IMAGE_RULE),
-        (&[b"-"], "-", NO_OPTION),
-        (&[b"--nonsense", b"c1", b"busybox", b"true"], "--nonsense", NO_OPTION),
-        (&[b"--\x07"], "--\\x07", NO_OPTION),
-        (&[b"--", b"--bare", b"busybox", b"true"], "--bare", &after(ID_RULE)),
-        (&[b"c1", b"--bare", b"busybox", b"true"], "--bare", &after(IMAGE_RULE)),
+    let missing = |operand: &str| format!("missing {operand}\n{USAGE}");
+    let invalid = |operand: &str, word: &str| format!("invalid {operand} '{word}': must be {NAME_RULE}\n");
+    let unknown = |word: &str| format!("unknown option '{word}'\n{ALL_OPTIONS}");
+    let misplaced =
+        |operand: &str, word: &str| format!("invalid {operand} '{word}'\nhint: options stand before ID\n");
+    let table: &[(&[&[u8]], String)] = &[
+        (&[], missing("ID")),
+        (&[b"c1"], missing("IMAGE")),
+        (&[b"c1", b"busybox"], missing("CMD")),
+        (&[b"--"], missing("ID")),
+        (&[b"--bare", b"--", b"c1"], missing("IMAGE")),
+        (&[b"../x", b"busybox", b"true"], invalid("ID", "../x")),
+        (&[b"../x", b"busybox"], invalid("ID", "../x")),
+        (&[b"a/b", b"busybox", b"true"], invalid("ID", "a/b")),
+        (&[b".", b"busybox", b"true"], invalid("ID", ".")),
+        (&[b"..", b"busybox", b"true"], invalid("ID", "..")),
+        (&[b"_a", b"busybox", b"true"], invalid("ID", "_a")),
+        (&[b"a b", b"busybox", b"true"], invalid("ID", "a b")),
+        (&[b"", b"busybox", b"true"], invalid("ID", "")),
+        (&[a65.as_bytes(), b"busybox", b"true"], invalid("ID", &a65)),
+        (&[b"a\n", b"busybox", b"true"], invalid("ID", "a\\x0a")),
+        (&[b"\x1b[2J", b"busybox", b"true"], invalid("ID", "\\x1b[2J")),
+        (&["\u{9b}2J".as_bytes(), b"busybox", b"true"], invalid("ID", "\\xc2\\x9b2J")),
+        (&[b"a\xff", b"busybox", b"true"], invalid("ID", "a\\xff")),
+        (&["é".as_bytes(), b"busybox", b"true"], invalid("ID", "é")),
+        (&[b"c1", b"../busybox", b"true"], invalid("IMAGE", "../busybox")),
+        (&[b"c1", b"/", b"true"], invalid("IMAGE", "/")),
+        (&[b"c1", b"", b"true"], invalid("IMAGE", "")),
+        (&[b"c1", a65.as_bytes(), b"true"], invalid("IMAGE", &a65)),
+        (&[b"c1", b"\xff", b"true"], invalid("IMAGE", "\\xff")),
+        (&[b"-"], unknown("-")),
+        (&[b"--nonsense", b"c1", b"busybox", b"true"], unknown("--nonsense")),
+        (&[b"--\x07"], unknown("--\\x07")),
+        (&[b"--", b"--bare", b"busybox", b"true"], misplaced("ID", "--bare")),
+        (&[b"c1", b"--bare", b"busybox", b"true"], misplaced("IMAGE", "--bare")),
+        (&[b"c1", b"-T"], misplaced("IMAGE", "-T")),
     ];
-    for (words, word, hint) in table {
+    for (words, message) in table {
         let words: Vec<&OsStr> = words.iter().map(|word| OsStr::from_bytes(word)).collect();
-        let stderr = format!("container: parse {word}: EINVAL (Invalid argument)\n{hint}");
-        outcome(&mut host.command(&words)).assert(125, "", &stderr);
+        outcome(&mut host.command(&words)).assert(125, "", &format!("container: {message}"));
     }
     host.assert_nothing_left();
     // The longest name is good: what is missing is the image.
@@ -93,39 +95,77 @@ fn a_bad_command_line_is_refused_by_name_and_nothing_is_made() {
     host.assert_nothing_left();
 }
 
-/// The steps that the help lists, with a space between them.
-fn steps(host: &Host) -> String {
-    let help = outcome(&mut host.command(&["--help"])).stdout;
-    let (_, steps) = help.split_once("\nSteps: ").unwrap();
-    let steps = steps.split("\n\n").next().unwrap();
-    steps.split_whitespace().collect::<Vec<_>>().join(" ")
+#[test]
+fn a_forgotten_operand_is_named_in_the_hint_by_what_is_an_image() {
+    const USAGE: &str = "usage: container [OPTIONS] ID IMAGE CMD [ARG]...";
+    let host = Host::new("forgotten");
+    host.own_image("first");
+    host.own_image("second");
+    std::fs::write(host.dir.join("images/file"), "").unwrap();
+    let run = |words: &[&str]| outcome(host.command(words).env("CONTAINER_IMAGES", host.dir.join("images")));
+    let no_id = format!("'first' is an image: is the ID missing? {USAGE}");
+    let no_image = |word: &str| format!("'{word}' is not an image: is the IMAGE missing? {USAGE}");
+    for (words, hint) in [
+        (["first", "sh"], &no_id),
+        (["c1", "sh"], &no_image("sh")),
+        (["file", "sh"], &no_image("sh")),
+        (["c1", "file"], &no_image("file")),
+        (["sh", "no-such"], &no_image("no-such")),
+        (["c1", "second"], &USAGE.to_owned()),
+        (["first", "second"], &USAGE.to_owned()),
+        (["first", "first"], &USAGE.to_owned()),
+    ] {
+        run(&words).assert(125, "", &format!("container: missing CMD\nhint: {hint}\n"));
+        run(&[&["-q"], &words[..]].concat()).assert(125, "", "container: missing CMD\n");
+    }
+    // With three words, the second one is not an image.
+    let path = host.dir.join("images").display().to_string();
+    let missing =
+        |word: &str| format!("container: image {path}/{word}: ENOENT (No such file or directory)\n");
+    let no_id = "hint: 'first' is an image: is the ID missing? container ID IMAGE CMD\n";
+    run(&["first", "sh", "-c", "echo"]).assert(125, "", &format!("{}{no_id}", missing("sh")));
+    run(&["first", "ls", "/"]).assert(125, "", &format!("{}{no_id}", missing("ls")));
+    run(&["first", "run", "true"]).assert(125, "", &format!("{}{no_id}", missing("run")));
+    let make = "hint: make image IMAGE=sh, or set CONTAINER_IMAGES to where it is\n";
+    run(&["c1", "sh", "-c", "echo"]).assert(125, "", &format!("{}{make}", missing("sh")));
+    run(&["file", "sh", "-c", "echo"]).assert(125, "", &format!("{}{make}", missing("sh")));
+    host.assert_nothing_left();
+    // An ID may have the name of an image.
+    run(&["first", "second", "echo", "a"]).assert_stdout("a\n");
+    run(&["first", "first", "echo", "a"]).assert_stdout("a\n");
 }
 
-/// What follows `container: parse WORD: EINVAL (Invalid argument)` when options are wrong.
-const WRONG_OPTIONS: [(&[&str], &str, &str); 55] = [
+const STDIN: &str = "stdin is always connected, and -t is the default in a terminal";
+const BACKGROUND: &str = "& runs it in the background: container ID IMAGE CMD < /dev/null &";
+const NETWORK: &str = "the container always has the network of the host, with its ports";
+const FAR: &str = "container --help lists the options";
+
+/// Unknown options, and the hints.
+const UNKNOWN_OPTIONS: [(&[&str], &str, &str); 33] = [
     // Near ones: begun, misspelt, a dash too few.
-    (&["--bear"], "--bear", "there is no such option; did you mean --bare?"),
-    (&["--readonly"], "--readonly", "there is no such option; did you mean --read-only?"),
-    (&["--read"], "--read", "there is no such option; did you mean --read-only?"),
-    (&["--work=/tmp"], "--work=/tmp", "there is no such option; did you mean --workdir?"),
-    (&["--envfile", "f"], "--envfile", "there is no such option; did you mean --env-file?"),
-    (&["--hlep"], "--hlep", "there is no such option; did you mean --help?"),
-    (&["--volumes", "/:/x"], "--volumes", "there is no such option; did you mean --volume?"),
-    (&["--no-ty"], "--no-ty", "there is no such option; did you mean --no-tty?"),
-    (&["--HELP"], "--HELP", "there is no such option; container --help lists them"),
-    (&["-rm"], "-rm", "there is no such option; did you mean --rm?"),
-    (&["-init"], "-init", "there is no such option; did you mean --init?"),
-    (&["-tty"], "-tty", "there is no such option; did you mean --tty?"),
-    (&["-pid", "host"], "-pid", "there is no such option; did you mean --pid?"),
+    (&["--bear"], "--bear", "did you mean --bare?"),
+    (&["--readonly"], "--readonly", "did you mean --read-only?"),
+    (&["--read"], "--read", "did you mean --read-only?"),
+    (&["--work"], "--work", "did you mean --workdir?"),
+    (&["--work=/tmp"], "--work=/tmp", "did you mean --workdir?"),
+    (&["--envfile", "f"], "--envfile", "did you mean --env-file?"),
+    (&["--hlep"], "--hlep", "did you mean --help?"),
+    (&["--volumes", "/:/x"], "--volumes", "did you mean --volume?"),
+    (&["--no-ty"], "--no-ty", "did you mean --no-tty?"),
+    (&["-rm"], "-rm", "did you mean --rm?"),
+    (&["-init"], "-init", "did you mean --init?"),
+    (&["-tty"], "-tty", "did you mean --tty?"),
+    (&["-pid", "host"], "-pid", "did you mean --pid?"),
+    (&["---bare"], "---bare", "did you mean --bare?"),
     // Far ones.
-    (&["---bare"], "---bare", "there is no such option; did you mean --bare?"),
-    (&["--x"], "--x", "there is no such option; container --help lists them"),
-    (&["--=x"], "--=x", "there is no such option; container --help lists them"),
-    (&["-"], "-", "there is no such option; container --help lists them"),
-    (&["-Z"], "-Z", "there is no such option; container --help lists them"),
-    (&["-tZ"], "-tZ", "there is no such option; container --help lists them"),
-    (&["-t=x"], "-t=x", "there is no such option; container --help lists them"),
-    (&["-t-q"], "-t-q", "there is no such option; container --help lists them"),
+    (&["--HELP"], "--HELP", FAR),
+    (&["--x"], "--x", FAR),
+    (&["--=x"], "--=x", FAR),
+    (&["-"], "-", FAR),
+    (&["-Z"], "-Z", FAR),
+    (&["-tZ"], "-tZ", FAR),
+    (&["-t=x"], "-t=x", FAR),
+    (&["-t-q"], "-t-q", FAR),
     // Those of other programs.
     (&["-i"], "-i", STDIN),
     (&["-it"], "-it", STDIN),
@@ -133,56 +173,66 @@ const WRONG_OPTIONS: [(&[&str], &str, &str); 55] = [
     (&["--interactive"], "--interactive", STDIN),
     (&["-d"], "-d", BACKGROUND),
     (&["--detach"], "--detach", BACKGROUND),
-    (&["--name", "c1"], "--name", "there is no such option; the ID is the name"),
-    (&["--name=c1"], "--name=c1", "there is no such option; the ID is the name"),
+    (&["--name", "c1"], "--name", "the ID is the name"),
+    (&["--name=c1"], "--name=c1", "the ID is the name"),
     (&["--net=host"], "--net=host", NETWORK),
     (&["--network", "none"], "--network", NETWORK),
     (&["-p", "80:80"], "-p", NETWORK),
-    (&["--publish=80"], "--publish=80", NETWORK),
-    // No value, or one too many.
-    (&["--env"], "--env", "it needs a value: --env NAME[=VALUE]"),
-    (&["-e"], "-e", "it needs a value: --env NAME[=VALUE]"),
-    (&["-te"], "-te", "it needs a value: --env NAME[=VALUE]"),
-    (&["--env-file"], "--env-file", "it needs a value: --env-file FILE"),
-    (&["--user"], "--user", "it needs a value: --user USER[:GROUP]"),
-    (&["--workdir"], "--workdir", "it needs a value: --workdir DIR"),
-    (&["--ulimit"], "--ulimit", "it needs a value: --ulimit NAME=SOFT[:HARD]"),
-    (&["-v"], "-v", "it needs a value: --volume HOST:DIR[:ro]"),
-    (&["--tmpfs"], "--tmpfs", "it needs a value: --tmpfs DIR[:size=N]"),
-    (&["--hostname"], "--hostname", "it needs a value: --hostname NAME"),
-    (&["--pid"], "--pid", "it needs a value: --pid host"),
-    (&["--bare=yes"], "--bare=yes", "--bare takes no value"),
-    (&["--rm="], "--rm=", "--rm takes no value"),
-    (&["--help=me"], "--help=me", "--help takes no value"),
-    // Values.
-    (&["--pid", "c2"], "c2", "it must be host"),
-    (&["--pid="], "''", "it must be host"),
-    (&["-wtmp"], "tmp", "it must be a path that begins with /"),
-    (&["-w", "--", "c1"], "--", "it must be a path that begins with /"),
-    (&["--workdir="], "''", "it must be a path that begins with /"),
-    (&["--explain=full"], "full", "there is --explain, --explain=plain"),
-    (&["--skip", "--bare"], "--bare", STEPS),
-    (&["--skip"], "--skip", STEPS),
 ];
-const STDIN: &str = "there is no such option; stdin is connected always, and -t is the default in a terminal";
-const BACKGROUND: &str =
-    "there is no such option; & runs it in the background: container ID IMAGE CMD < /dev/null &";
-const NETWORK: &str = "there is no such option; the network, with its ports, is the host's always";
-const STEPS: &str = "the steps that can be left out are: ";
+
+/// Wrong values of options, and the whole messages.
+const WRONG_VALUES: [(&[&str], &str); 23] = [
+    (&["--env"], "--env needs a value: --env NAME[=VALUE]"),
+    (&["-e"], "--env needs a value: --env NAME[=VALUE]"),
+    (&["-te"], "--env needs a value: --env NAME[=VALUE]"),
+    (&["--env-file"], "--env-file needs a value: --env-file FILE"),
+    (&["--user"], "--user needs a value: --user USER[:GROUP]"),
+    (&["--workdir"], "--workdir needs a value: --workdir DIR"),
+    (&["--ulimit"], "--ulimit needs a value: --ulimit NAME=SOFT[:HARD]"),
+    (&["-v"], "--volume needs a value: --volume HOST:DIR[:ro]"),
+    (&["--tmpfs"], "--tmpfs needs a value: --tmpfs DIR[:size=N]"),
+    (&["--hostname"], "--hostname needs a value: --hostname NAME"),
+    (&["--pid"], "--pid needs a value: --pid host"),
+    (&["--skip"], "--skip needs a value: --skip STEP"),
+    (&["--explain="], "--explain needs a value: --explain=plain"),
+    (&["--bare=yes"], "invalid --bare 'yes': the option takes no value"),
+    (&["--rm="], "invalid --rm '': the option takes no value"),
+    (&["--help=me"], "invalid --help 'me': the option takes no value"),
+    (&["--pid", "c2"], "invalid --pid 'c2': must be host"),
+    (&["--pid="], "invalid --pid '': must be host"),
+    (&["-wtmp"], "invalid --workdir 'tmp': must be a path that begins with /"),
+    (&["-w", "--", "c1"], "invalid --workdir '--': must be a path that begins with /"),
+    (&["--workdir="], "invalid --workdir '': must be a path that begins with /"),
+    (&["--explain=full"], "invalid --explain 'full': must be plain"),
+    (
+        &["--skip", "--bare"],
+        "invalid --skip '--bare': must be one of the child's steps, which container --steps lists",
+    ),
+];
 
 #[test]
-fn a_wrong_option_is_refused_with_the_right_one() {
-    let host = Host::new("wrong");
-    for (words, word, hint) in WRONG_OPTIONS {
-        let hint = if hint == STEPS { format!("{STEPS}{}", steps(&host)) } else { hint.to_owned() };
-        let error = format!("container: parse {word}: EINVAL (Invalid argument)\n");
+fn an_unknown_option_is_reported_with_a_suggestion() {
+    let host = Host::new("unknown");
+    for (words, word, hint) in UNKNOWN_OPTIONS {
+        let error = format!("container: unknown option '{word}'\n");
         outcome(&mut host.command(words)).assert(125, "", &format!("{error}hint: {hint}\n"));
         outcome(&mut host.command(&[&["--quiet"], words].concat())).assert(125, "", &error);
     }
     // However long it is.
     let long = format!("--{}", "bare".repeat(10_000));
-    let error = format!("container: parse {long}: EINVAL (Invalid argument)\n{NO_OPTION}");
+    let error = format!("container: unknown option '{long}'\n{ALL_OPTIONS}");
     outcome(&mut host.command(&[&long])).assert(125, "", &error);
+    host.assert_nothing_left();
+}
+
+#[test]
+fn a_wrong_value_is_reported_with_the_form_that_is_right() {
+    let host = Host::new("wrong");
+    for (words, message) in WRONG_VALUES {
+        let error = format!("container: {message}\n");
+        outcome(&mut host.command(words)).assert(125, "", &error);
+        outcome(&mut host.command(&[&["--quiet"], words].concat())).assert(125, "", &error);
+    }
     host.assert_nothing_left();
 }
 
@@ -211,10 +261,10 @@ fn options_have_a_long_and_a_short_form_and_letters_share_a_word() {
 }
 
 #[test]
-fn quiet_is_neither_hints_nor_notes() {
+fn quiet_prints_errors_only() {
     let host = Host::new("quiet");
     let run = |options: &[&str]| host.run(options, "busybox", &["true"]);
-    let note = "container: left out: proc\n";
+    let note = "container: skipped: proc\n";
     run(&["--skip", "proc"]).assert(0, "", note);
     run(&["--skip", "proc", "-q"]).assert(0, "", "");
     let loud = run(&["--skip", "private"]);
@@ -223,7 +273,7 @@ fn quiet_is_neither_hints_nor_notes() {
     let errors: Vec<&str> = loud
         .stderr
         .lines()
-        .filter(|line| !line.contains("left out") && !line.starts_with("hint: "))
+        .filter(|line| !line.contains("skipped: ") && !line.starts_with("hint: "))
         .collect();
     quiet.assert(125, "", &format!("{}\n", errors.join("\n")));
 }
@@ -242,7 +292,10 @@ fn help_and_version_are_printed_on_stdout_whatever_follows() {
     let host = Host::new("help");
     let help = outcome(&mut host.command(&["--help"]));
     assert!(help.stdout.starts_with("usage: container [OPTIONS] ID IMAGE CMD [ARG]...\n"));
-    assert!(help.stdout.contains("\nSteps: private volume memory names overlay pivot detach proc dev "));
+    assert!(
+        help.stdout
+            .contains("\nSteps: private volume tmpstate hostname etc overlay pivot detach proc dev tty\n")
+    );
     assert!(help.stdout.lines().all(|line| line.len() <= 80), "{}", help.stdout);
     assert!(help.stdout.lines().count() <= 40, "{}", help.stdout);
     help.assert(0, &help.stdout, "");
@@ -299,7 +352,7 @@ fn an_empty_argv_is_refused() {
     let host = Host::new("argv");
     let script = "import ctypes, sys; ctypes.CDLL(None).execve(sys.argv[1].encode(), (ctypes.c_char_p * 1)(None), None)";
     let mut python = std::process::Command::new("python3");
-    let refused = format!("container: parse ID: EINVAL (Invalid argument)\n{USAGE}");
+    let refused = format!("container: missing ID\n{USAGE}");
     outcome(python.args(["-c", script, common::PROGRAM])).assert(125, "", &refused);
     host.assert_nothing_left();
 }

@@ -68,7 +68,7 @@ fn the_steps_in_the_help_are_those_in_the_readme_and_in_the_map_of_the_code() {
         let mut lines =
             text.lines().skip_while(|line| !(line.contains("parent  ") && line.ends_with("  child")));
         let right = lines.next().unwrap().find("child").unwrap();
-        let child = lines.take(19).map(|line| {
+        let child = lines.take(steps.len()).map(|line| {
             let right: String = line.chars().skip(right).collect();
             right.split_whitespace().next().unwrap().to_owned()
         });

@@ -39,8 +39,14 @@ fn the_host_name_is_the_id_or_what_the_option_says_and_the_hosts_own_stays() {
         .assert_stdout("other.box-1\nother.box-1\nother.box-1\n1\nchanged\n");
     assert_eq!(shell("hostname"), before);
     host.run(&["--bare"], "busybox", &["hostname"]).assert_stdout(&before);
-    let left_out = host.run(&["--skip", "names"], "busybox", &["hostname"]);
-    assert_eq!(left_out.stdout, before);
+    let skipped = host.run(&["--skip", "hostname"], "busybox", &["hostname"]);
+    assert_eq!(skipped.stdout, before);
+    let skipped = host.run(
+        &["--skip", "etc"],
+        "busybox",
+        &["sh", "-c", "hostname; test -e /etc/hostname || echo none"],
+    );
+    skipped.assert(0, &format!("{id}\nnone\n"), "container: skipped: etc\n");
 }
 
 #[test]
@@ -86,7 +92,7 @@ fn the_files_are_files_like_any_other_and_what_the_container_makes_of_them_stays
 }
 
 #[test]
-fn an_etc_that_is_no_directory_is_left_as_it_is_and_nothing_of_the_host_is_touched() {
+fn an_etc_that_is_not_a_directory_is_left_as_it_is_and_nothing_of_the_host_is_touched() {
     let host = Host::new("etc");
     let image = host.own_image("img");
     let victim = host.dir.join("victim");
@@ -100,7 +106,7 @@ fn an_etc_that_is_no_directory_is_left_as_it_is_and_nothing_of_the_host_is_touch
             125,
             "",
             "container: attach /etc/x: ENOENT (No such file or directory)\n\
-             hint: a symbolic link on the way leads to nothing in the container\n",
+             hint: a symbolic link on the path leads to nothing in the container\n",
         );
     }
     fs::remove_file(image.join("etc")).unwrap();
@@ -255,7 +261,7 @@ fn a_link_of_the_image_leads_a_volume_nowhere_but_into_the_container() {
             assert!(
                 refused
                     .stderr
-                    .ends_with("hint: a symbolic link on the way leads to nothing in the container\n"),
+                    .ends_with("hint: a symbolic link on the path leads to nothing in the container\n"),
                 "{refused:?}"
             );
         }
@@ -271,7 +277,7 @@ fn a_link_of_the_image_leads_a_volume_nowhere_but_into_the_container() {
                 125,
                 "",
                 "container: attach /magic/x: ELOOP (Too many levels of symbolic links)\n\
-                 hint: a symbolic link on the way leads in circles, or through /proc and out of the container\n",
+                 hint: a symbolic link on the path leads in circles, or through /proc and out of the container\n",
             );
         }
         // Where the command begins is no way out either, be it there already or be it made.
@@ -285,7 +291,7 @@ fn a_link_of_the_image_leads_a_volume_nowhere_but_into_the_container() {
 }
 
 #[test]
-fn what_is_wrong_with_a_volume_is_said_and_nothing_is_left() {
+fn a_wrong_volume_is_reported_and_nothing_is_left() {
     let host = Host::new("wrong");
     let lent = lent(&host);
     let at = |rest: &str| volume(&lent, rest);
@@ -296,20 +302,20 @@ fn what_is_wrong_with_a_volume_is_said_and_nothing_is_left() {
             volume(&missing, "/x"),
             format!(
                 "volume {}: ENOENT (No such file or directory)\n\
-                 hint: the host has no such file or directory: make it first, or look at the spelling\n",
+                 hint: the host has no such file or directory: make it first, or check the spelling\n",
                 missing.display()
             ),
         ),
         (
             at("/etc/passwd"),
             "attach /etc/passwd: ENOTDIR (Not a directory)\n\
-             hint: what comes there is a directory, and what the container has there is none\n"
+             hint: a directory can be mounted only on a directory, and the container has a file there\n"
                 .to_owned(),
         ),
         (
             volume(&file, "/etc"),
             "attach /etc: ENOTDIR (Not a directory)\n\
-             hint: what comes there is no directory, and what the container has there is one\n"
+             hint: a file can be mounted only on a file, and the container has a directory there\n"
                 .to_owned(),
         ),
         (at("/etc/passwd/x"), "attach /etc/passwd/x: ENOTDIR (Not a directory)\n".to_owned()),
@@ -325,44 +331,63 @@ fn what_is_wrong_with_a_volume_is_said_and_nothing_is_left() {
     host.assert_nothing_left();
 }
 
-/// What is wrong on the command line is said before anything is done.
+/// A wrong command line is reported before anything is done.
 #[test]
 fn a_wrong_value_is_refused() {
-    const VOLUME: &str = "EINVAL (Invalid argument)\nhint: it must be HOST:DIR or HOST:DIR:ro, and DIR begins with /, does not end in .. and is not the root\n";
-    const TMPFS: &str = "EINVAL (Invalid argument)\nhint: it must be DIR or DIR:OPTION,OPTION, where DIR begins with /, does not end in .. and is not the root; the options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev\n";
-    const NAME: &str = "EINVAL (Invalid argument)\nhint: a host name is 1 to 64 letters, digits, '_', '.' or '-', and begins with a letter or a digit\n";
-    const BARE: &str =
-        "EINVAL (Invalid argument)\nhint: --bare goes without it: leave out one of the two options\n";
+    const VOLUME: &str =
+        "HOST:DIR or HOST:DIR:ro, where DIR begins with /, does not end in .. and is not the root";
+    const TMPFS: &str = "DIR or DIR:OPTION,OPTION, where DIR begins with /, does not end in .. and is not the root; the \
+        options are size=N, mode=N, uid=N, gid=N, nr_inodes=N, ro, rw, exec, noexec, suid, nosuid, dev, nodev";
+    const NAME: &str = "1 to 64 letters, digits, '_', '.' or '-', and begin with a letter or a digit";
     let host = Host::new("values");
     let long = "a".repeat(65);
-    let rows: [(&[&str], &str, &str); 16] = [
-        (&["-v", "/a"], "/a", VOLUME),
-        (&["-v", "/a:b"], "/a:b", VOLUME),
-        (&["-v", "/a:/"], "/a:/", VOLUME),
-        (&["-v", "/a:/mnt/.."], "/a:/mnt/..", VOLUME),
-        (&["--tmpfs", "/usr/.."], "/usr/..", TMPFS),
-        (&["-v", "/a:/b:z"], "/a:/b:z", VOLUME),
-        (&["-v", ""], "''", VOLUME),
-        (&["--tmpfs", "a"], "a", TMPFS),
-        (&["--tmpfs", "/a:huge=always"], "/a:huge=always", TMPFS),
-        (&["--tmpfs", "/a:size=many"], "/a:size=many", TMPFS),
-        (&["--tmpfs=/"], "/", TMPFS),
-        (&["--hostname", ""], "''", NAME),
-        (&["--hostname", "a b"], "a b", NAME),
-        (&["--hostname", &long], &long, NAME),
-        (&["--bare", "--hostname", "a"], "--hostname", BARE),
-        (&["--pid", "container:x"], "container:x", "EINVAL (Invalid argument)\nhint: it must be host\n"),
+    let rows: [(&str, &str, &str); 16] = [
+        ("--volume", "/a", VOLUME),
+        ("--volume", "/a:b", VOLUME),
+        ("--volume", "/a:/", VOLUME),
+        ("--volume", "/a:/mnt/..", VOLUME),
+        ("--volume", "/a:/b:z", VOLUME),
+        ("--volume", "", VOLUME),
+        ("--tmpfs", "/usr/..", TMPFS),
+        ("--tmpfs", "a", TMPFS),
+        ("--tmpfs", "/a:huge=always", TMPFS),
+        ("--tmpfs", "/a:size=many", TMPFS),
+        ("--tmpfs", "/", TMPFS),
+        ("--hostname", "", NAME),
+        ("--hostname", "a b", NAME),
+        ("--hostname", &long, NAME),
+        ("--pid", "container:x", "host"),
+        ("--pid", "", "host"),
     ];
-    for (options, value, said) in rows {
-        host.run(options, "busybox", &["true"]).assert(125, "", &format!("container: parse {value}: {said}"));
-        host.assert_nothing_left();
+    for (option, value, must_be) in rows {
+        let message = format!("container: invalid {option} '{value}': must be {must_be}\n");
+        host.run(&[option, value], "busybox", &["true"]).assert(125, "", &message);
     }
-    let dir = volume(&lent(&host), "/d");
-    let many = ["-v", &dir].repeat(32);
-    host.run(&many, "busybox", &["cat", "/d/file"]).assert_stdout("of the host\n");
-    let refused =
-        format!("container: parse {dir}: E2BIG (Argument list too long)\nhint: at most 32 volumes\n");
-    host.run(&[&many[..], &["-v", &dir]].concat(), "busybox", &["true"]).assert(125, "", &refused);
+    host.run(&["-v/a"], "busybox", &["true"]).assert(
+        125,
+        "",
+        &format!("container: invalid --volume '/a': must be {VOLUME}\n"),
+    );
+    host.assert_nothing_left();
+}
+
+#[test]
+fn a_hundred_volumes_and_tmpfs_mounts_are_mounted() {
+    let host = Host::new("hundred");
+    let lent = lent(&host);
+    let volumes: Vec<String> = (0..100).map(|index| volume(&lent, &format!("/d/{index}"))).collect();
+    let options: Vec<&str> =
+        volumes.iter().flat_map(|volume| ["-v", volume]).chain(["--tmpfs", "/t"]).collect();
+    host.run(
+        &options,
+        "busybox",
+        &["sh", "-c", "cat /d/*/file | sort | uniq -c; ls /d | wc -l; test -d /t && echo tmpfs"],
+    )
+    .assert_stdout("    100 of the host\n100\ntmpfs\n");
+    // One on the other.
+    let same = ["-v", &*volume(&lent, "/d")].map(str::to_owned);
+    let same: Vec<&str> = same.iter().map(|word| &**word).cycle().take(200).collect();
+    host.run(&same, "busybox", &["cat", "/d/file"]).assert_stdout("of the host\n");
 }
 
 // Memory, read-only, and files that go away.

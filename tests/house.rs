@@ -144,7 +144,9 @@ impl House {
     fn absolute(&self, from: &Names, path: &[String]) -> Option<Names> {
         let (mut module, mut rest) = (from.clone(), path);
         match &*path[0] {
-            "crate" | "container" => (module, rest) = (Names::new(), &path[1..]),
+            "crate" => (module, rest) = (Names::new(), &path[1..]),
+            // The library, for the binary. On its own it is a variable.
+            "container" if path.len() > 1 => (module, rest) = (Names::new(), &path[1..]),
             "self" => rest = &path[1..],
             "super" => {
                 while let Some((_, more)) = rest.split_first().filter(|(name, _)| *name == "super") {
@@ -226,6 +228,8 @@ impl File {
 
     fn read_use(&mut self, tree: TokenStream) {
         let mut imports = Vec::new();
+        // In a macro, `$crate` is this crate.
+        let tree = tree.into_iter().filter(|token| token.to_string() != "$").collect();
         flatten(&syn::parse2(tree).unwrap(), &Names::new(), &mut imports);
         self.imports.extend(imports.into_iter().map(|(name, path)| Import { name, path }));
     }

@@ -15,7 +15,7 @@ fn the_command_is_pid_2_and_its_status_is_the_containers() {
 }
 
 #[test]
-fn a_command_that_cannot_be_run_is_said_so() {
+fn a_command_that_cannot_be_run_is_reported() {
     let host = Host::new("exec");
     let missing = host.run(&["--init"], "busybox", &["no-such"]);
     missing.assert(127, "", "container: exec no-such: ENOENT (No such file or directory)\n");
@@ -117,7 +117,7 @@ fn it_dies_with_a_supervisor_that_is_killed_before_it_could_ask_for_that() {
     let supervisor = shell(&format!("pgrep -P {} -o", strace.id()));
     wait_until("PID 1 is there", || !shell(&children(supervisor.trim().parse().unwrap())).is_empty());
     shell(&format!("kill -9 {}", supervisor.trim()));
-    // strace(1) ends when there is nobody left to trace.
+    // strace(1) ends when no process is left to trace.
     let strace = std::cell::RefCell::new(strace);
     wait_until("all are dead", || strace.borrow_mut().try_wait().unwrap().is_some());
     assert_eq!(host.processes(), []);

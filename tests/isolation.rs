@@ -198,7 +198,7 @@ fn a_hostile_image_without_a_place_for_proc_is_refused_and_nothing_is_left() {
     host.run_own(&[], "file", &["true"]).assert(
         125,
         "",
-        "container: proc /proc: ENOTDIR (Not a directory)\nhint: the image has something else there than a directory\n",
+        "container: proc /proc: ENOTDIR (Not a directory)\nhint: the image has something else than a directory there\n",
     );
     host.assert_nothing_left();
     shell(&format!("cd '{}' && rm proc && ln -s proc proc", image.display()));
@@ -206,7 +206,7 @@ fn a_hostile_image_without_a_place_for_proc_is_refused_and_nothing_is_left() {
         125,
         "",
         "container: proc /proc: ELOOP (Too many levels of symbolic links)\n\
-         hint: the image has something else there than a directory\n",
+         hint: the image has something else than a directory there\n",
     );
     host.assert_nothing_left();
 }
@@ -264,7 +264,7 @@ fn closed_standard_descriptors_do_not_let_the_runtimes_own_in() {
     let dir = host.state.join(&host.id);
     let seen = fs::read_to_string(dir.join("upper/seen")).unwrap();
     assert!(!seen.contains("lock") && !seen.contains(&*host.id), "{seen}");
-    // And a message that nobody can read does not end up in a file of the runtime's.
+    // And a message that cannot be written does not end up in a file of the runtime.
     let lock = fs::read(dir.join("lock")).unwrap();
     assert_eq!(run("<&- >&- 2>&-", &["no-such-command"]), 127);
     assert_eq!(fs::read(dir.join("lock")).unwrap(), lock);

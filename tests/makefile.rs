@@ -210,6 +210,7 @@ fn install_puts_the_program_its_man_page_and_completions_where_they_are_looked_f
         shell(&format!("cd '{}{prefix}'; find . -type f -printf '%p %m\\n' | sort", package.display()))
     };
     let all = "./bin/container 755
+./lib/tmpfiles.d/container.conf 644
 ./share/bash-completion/completions/container 644
 ./share/fish/vendor_completions.d/container.fish 644
 ./share/man/man1/container.1 644
@@ -232,6 +233,7 @@ fn install_puts_the_program_its_man_page_and_completions_where_they_are_looked_f
         same("container.1", "share/man/man1/container.1");
         same("completions/container.bash", "share/bash-completion/completions/container");
         same("completions/_container", "share/zsh/site-functions/_container");
+        same("container.tmpfiles", "lib/tmpfiles.d/container.conf");
         same("completions/container.fish", "share/fish/vendor_completions.d/container.fish");
         let program = format!("{}{prefix}/bin/container", package.display());
         let version = format!("container {}\n", env!("CARGO_PKG_VERSION"));

@@ -259,7 +259,7 @@ fn pipes_stay_pipes() {
 }
 
 #[test]
-fn a_narration_that_nobody_reads_does_not_keep_the_supervisor_busy() {
+fn a_narration_that_is_not_read_does_not_keep_the_supervisor_busy() {
     let host = Host::new("unread");
     // Before it has begun to take signals, SIGPIPE ends it; 124 is timeout's.
     let script = "timeout 10 $C --explain $ID busybox true 2>&1 | head -n 1 > /dev/null; echo $((${PIPESTATUS[0]} == 124))";

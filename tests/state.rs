@@ -8,7 +8,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 
 const PLANTED: &str = ": another user may have put it there; remove it, or set CONTAINER_STATE\n";
-const SHARED: &str = ": take the permission away, or set CONTAINER_STATE to a directory of your own\n";
+const SHARED: &str =
+    ": take the permission away, or set CONTAINER_STATE to a directory that only you can write to\n";
 
 #[test]
 fn the_directories_are_made_for_the_owner_alone() {
@@ -26,7 +27,7 @@ fn the_directories_are_made_for_the_owner_alone() {
 
 #[test]
 fn without_a_variable_it_is_in_tmp_container() {
-    // In a mount namespace with a /tmp of its own, so that nobody's containers are touched.
+    // In a mount namespace with a /tmp of its own, so that no other containers are touched.
     let _host = Host::new("default");
     let script = format!(
         "exec 3< '{}'; mount --bind '{}' /mnt; mount -t tmpfs none /tmp; CONTAINER_IMAGES=/mnt /proc/self/fd/3 c1 busybox true
@@ -76,14 +77,14 @@ fn a_place_that_another_user_could_have_prepared_is_refused() {
     let base = host.state.clone();
     let dir = base.join(&host.id);
     let refuse = |path: &std::path::Path, errno: &str, cause: &str| {
-        let rest = if cause.contains("others") { SHARED } else { PLANTED };
+        let rest = if cause.contains("other users") { SHARED } else { PLANTED };
         let stderr = format!("container: state {}: {errno}\nhint: {cause}{rest}", path.display());
         host.run(&[], "busybox", &["true"]).assert(125, "", &stderr);
     };
-    let symbolic = ("ELOOP (Too many levels of symbolic links)", "it is a symbolic link");
-    let no_directory = ("ENOTDIR (Not a directory)", "it is not a directory");
-    let other = ("EPERM (Operation not permitted)", "it belongs to another user");
-    let writable = ("EPERM (Operation not permitted)", "others can write to it");
+    let symbolic = ("ELOOP (Too many levels of symbolic links)", "this is a symbolic link");
+    let no_directory = ("ENOTDIR (Not a directory)", "this is not a directory");
+    let other = ("EPERM (Operation not permitted)", "this belongs to another user");
+    let writable = ("EPERM (Operation not permitted)", "other users can write to this directory");
     for path in [&base, &dir] {
         symlink(&elsewhere, path).unwrap();
         refuse(path, symbolic.0, symbolic.1);
@@ -145,7 +146,7 @@ fn a_second_run_of_the_same_id_is_refused_and_names_the_first() {
     let mut first = host.start_sleeping();
     let stderr = format!(
         "container: state {}/{}: EBUSY (Device or resource busy)\n\
-         hint: {} is already running (pid {}); end it, or choose another ID\n",
+         hint: {} is already running (pid {}): end it, or choose another ID\n",
         host.state.display(),
         host.id,
         host.id,
@@ -233,8 +234,8 @@ fn what_overlayfs_misses_of_the_directory_is_named() {
         let path = host.state.join(&host.id).join(part);
         shell(&format!("rm -r '{}'", path.display()));
         let stderr = format!(
-            "container: overlay {}: ENOENT (No such file or directory)\nhint: it was there once: make it again, or \
-             remove all of the container's directory to begin anew\n",
+            "container: overlay {}: ENOENT (No such file or directory)\nhint: it was removed: make it again, or \
+             remove all of the container's directory to start from the image\n",
             path.display()
         );
         host.run(&[], "busybox", &["true"]).assert(125, "", &stderr);
@@ -341,7 +342,7 @@ fn paths_that_do_not_fit_into_one_page_of_mount_options_are_refused() {
     let refused = outcome(command.env("CONTAINER_STATE", deeper.join("state")));
     assert_eq!(refused.status, 125);
     assert!(refused.stderr.ends_with(
-        "/merged: ENAMETOOLONG (File name too long)\nhint: CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter ones\n"
+        "/merged: ENAMETOOLONG (File name too long)\nhint: CONTAINER_IMAGES and CONTAINER_STATE do not fit into one page: choose shorter paths\n"
     ));
     assert_eq!(fs::read_dir(&deeper).unwrap().count(), 0);
 }
@@ -391,7 +392,7 @@ fn the_mark_of_a_volatile_overlay_is_gone_while_the_command_runs_and_one_that_is
 #[test]
 fn a_volatile_container_that_does_not_come_to_be_leaves_nothing() {
     let host = Host::new("novolatile");
-    let script = "c c1 busybox no-such-command; ls -A /tmp/container";
+    let script = "c c1 busybox no-such-command; ls -A /tmp/container; c c1 busybox echo works";
     let said = "container: exec no-such-command: ENOENT (No such file or directory)\n";
-    under_tmp(&host, script).assert(0, "", said);
+    under_tmp(&host, script).assert(0, "works\n", said);
 }

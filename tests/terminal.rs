@@ -1,4 +1,4 @@
-//! The terminal inside, and the one outside that somebody sits at.
+//! The terminal of the container, and the terminal of the user.
 
 mod common;
 
@@ -512,7 +512,7 @@ int main(void) {
     int steal = ioctl(fd, TIOCSCTTY, 1) ? errno : 0;
     int high_steal = ioctl(fd, TIOCSCTTY, 0xffffffff00000001ul) ? errno : 0;
     int take = ioctl(fd, TIOCSCTTY, 0) ? errno : 0;
-    int pair = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlocked = 0; /* a new one is nobody's */
+    int pair = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlocked = 0; /* a new one belongs to no session */
     ioctl(pair, TIOCSPTLCK, &unlocked);
     int own = ioctl(ioctl(pair, TIOCGPTPEER, O_RDWR | O_NOCTTY), TIOCSCTTY, 0) ? errno : 0;
     printf("%d %d %d %d %d %d %d %d.\n", one, two, high, linux_, steal, high_steal, take, own);

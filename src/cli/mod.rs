@@ -14,7 +14,7 @@ use crate::parent::{ENVFILE, PARSE};
 use crate::spec::{Command, Name, Options, Spec, Terminal};
 use crate::step::{self, Reported};
 use crate::sys::{self, Arena, CStrPtr, Errno, List, Process};
-use crate::text::{split_once, tail};
+use crate::text::{number, split_once, tail};
 use draft::{Draft, Print};
 use options::{NAME, OPTIONS, Opt, Value};
 
@@ -75,6 +75,7 @@ fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<S
         variables.push(draft.arena, *variable).map_err(failed)?;
     }
     let state = draft.caller_value(b"CONTAINER_STATE");
+    let sudo_user = draft.caller_value(b"SUDO_UID").and_then(|uid| number::parse_id(uid.to_bytes()));
     let options = Options {
         variables: variables.into_slice(),
         mounts: draft.mounts.into_slice(),
@@ -82,7 +83,7 @@ fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<S
         skipped: draft.skipped.into_slice(),
         ..draft.options
     };
-    Ok(Spec { id, image, command, images, state, owner, options })
+    Ok(Spec { id, image, command, images, state, owner, sudo_user, options })
 }
 
 /// `--bare` leaves out the steps that these options need.
@@ -264,7 +265,7 @@ mod tests {
         ];
         process(
             &args,
-            &[c"TERM=xterm", c"EDITOR=vi", c"CONTAINER_IMAGES=/i", c"CONTAINER_STATE=/s", c"SECRET=x"],
+            &[c"TERM=xterm", c"EDITOR=vi", c"CONTAINER_IMAGES=/i", c"CONTAINER_STATE=/s", c"SUDO_UID=7"],
         )
     }
 
@@ -285,6 +286,7 @@ mod tests {
             images: c"/i",
             state: Some(c"/s"),
             owner: 1000,
+            sudo_user: Some(7),
             command: Command::new(words(&[c"sh", c"-c", c"--rm"])).unwrap(),
             options: Options {
                 variables: &variables,

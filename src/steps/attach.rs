@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use super::place::{DANGLING, make_place};
+use super::place::{Kind, open_place};
 use crate::spec::{Mount, Tmpfs, Volume};
 use crate::step::{self, Reported, Step};
 use crate::sys::{self, Arena, BorrowedFd, Errno};
@@ -11,7 +11,18 @@ use crate::sys::{self, Arena, BorrowedFd, Errno};
 pub static STEP: Step = Step {
     name: "attach",
     why: "Every path ends in the container now, so nothing can be mounted anywhere else.",
-    calls: &["statx", "openat2", "mkdirat", "fchmodat", "mknodat", "move_mount", "mount_setattr", "mount"],
+    calls: &[
+        "statx",
+        "openat2",
+        "mkdirat",
+        "mknodat",
+        "close",
+        "mount_setattr",
+        "move_mount",
+        "fchdir",
+        "mount",
+        "chdir",
+    ],
     chapter: "15-files.md",
     when: |spec| !spec.options.mounts.is_empty(),
     inside: Some(|context| attach(context.arena, context.spec.options.mounts, context.volumes)),
@@ -37,20 +48,23 @@ pub fn attach(arena: &Arena, mounts: &[Mount], opened: &[BorrowedFd]) -> Result<
 fn attach_volume(arena: &Arena, volume: &Volume, tree: BorrowedFd) -> Result<(), Reported> {
     let status = sys::fstat(tree).map_err(|errno| step::failed(volume.host, errno))?;
     let is_directory = status.mode & libc::S_IFMT == libc::S_IFDIR;
-    make_place(arena, volume.dir, is_directory)?;
-    sys::move_mount_following(tree, volume.dir).map_err(|errno| diagnose(volume.dir, errno, is_directory))?;
+    let place = open_place(arena, volume.dir, if is_directory { Kind::Directory } else { Kind::File })?;
     if volume.read_only {
-        sys::mount_setattr_rdonly(volume.dir).map_err(|errno| step::failed(volume.dir, errno))?;
+        sys::mount_setattr_rdonly_open(tree).map_err(|errno| step::failed(volume.dir, errno))?;
     }
-    Ok(())
+    sys::move_mount_onto(tree, place).map_err(|errno| diagnose(volume.dir, errno, is_directory))
 }
 
+/// mount(2) takes a path, and no descriptor: the place becomes the working directory, and the path is ".".
 fn mount_tmpfs(arena: &Arena, tmpfs: &Tmpfs) -> Result<(), Reported> {
-    make_place(arena, tmpfs.dir, true)?;
-    sys::mount(c"tmpfs", tmpfs.dir, c"tmpfs", tmpfs.flags, tmpfs.data).map_err(|errno| match errno {
-        Errno::EINVAL => step::failed(tmpfs.dir, errno), // A number is too large for tmpfs.
-        _ => diagnose(tmpfs.dir, errno, true),
-    })
+    let place = open_place(arena, tmpfs.dir, Kind::Directory)?;
+    sys::fchdir(place)
+        .and_then(|()| sys::mount(c"tmpfs", c".", c"tmpfs", tmpfs.flags, tmpfs.data))
+        .and_then(|()| sys::chdir(c"/"))
+        .map_err(|errno| match errno {
+            Errno::EINVAL => step::failed(tmpfs.dir, errno), // A number is too large for tmpfs.
+            _ => diagnose(tmpfs.dir, errno, true),
+        })
 }
 
 fn diagnose(place: &CStr, errno: Errno, is_directory: bool) -> Reported {
@@ -60,7 +74,6 @@ fn diagnose(place: &CStr, errno: Errno, is_directory: bool) -> Reported {
     let (errno, hint): (_, &[&[u8]]) = match errno {
         Errno::EINVAL | Errno::ENOTDIR if is_directory => (Errno::ENOTDIR, &[DIRECTORY]),
         Errno::EINVAL | Errno::ENOTDIR => (Errno::ENOTDIR, &[FILE]),
-        Errno::ENOENT => (errno, &[DANGLING]),
         _ => (errno, &[]),
     };
     step::failed_with(place, errno, hint)

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::mounting::mount_at;
 use crate::step::{self, Reported, Step, unless_bare};
-use crate::sys::{self, Arena, BorrowedFd, List, OwnedFd};
+use crate::sys::{self, Arena, BorrowedFd, CWD, List, OwnedFd};
 
 /// The row of this step.
 pub static STEP: Step = Step {
@@ -53,7 +53,7 @@ pub fn open_devices(arena: &Arena) -> Result<&[BorrowedFd<'static>], Reported> {
 pub fn make_dev(devices: &[BorrowedFd]) -> Result<(), Reported> {
     mount_at(c"/dev", c"tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, c"mode=755,size=64k")?;
     for (device, path) in devices.iter().zip(DEVICES) {
-        sys::mknod_file(path, 0o666)
+        sys::mknod_file(CWD, path, 0o666)
             .and_then(|()| sys::move_mount(*device, path))
             .map_err(|errno| step::failed(path, errno))?;
     }

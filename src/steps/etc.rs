@@ -18,14 +18,14 @@ use crate::paths::Paths;
 use crate::spec::Name;
 use crate::state::ETC_LAYER_FILES;
 use crate::step::{self, Reported, Step, unless_bare};
-use crate::sys::{self, Arena, BorrowedFd, Errno, OwnedFd};
+use crate::sys::{self, Arena, BorrowedFd, CWD, Errno, FileStatus, OwnedFd};
 use crate::text::{last_index, split_once};
 
 /// The row of this step.
 pub static STEP: Step = Step {
     name: "etc",
     why: "Programs look up the names of hosts in files that the image cannot know.",
-    calls: &["statx", "openat", "pread64", "mkdirat", "fchmodat", "write", "close", "unlinkat"],
+    calls: &["statx", "mkdirat", "fchownat", "fchmodat", "openat", "pread64", "write", "close", "unlinkat"],
     chapter: "16-names.md",
     when: unless_bare,
     outside: Some(|context| {
@@ -37,22 +37,22 @@ pub static STEP: Step = Step {
 
 /// Makes the layer. Says whether there is one: an image whose /etc is not a directory keeps it as it is.
 pub fn make_etc_layer(arena: &Arena, paths: &Paths, hostname: Name) -> Result<bool, Reported> {
-    let image_etc = joined(arena, &[paths.image.to_bytes(), b"/etc"])?;
-    // The directory in the layer hides the image's, so it gets the same permission bits.
-    let mode = match sys::lstat(image_etc) {
+    let image_etc = joined(arena, &[paths.lower.to_bytes(), b"/etc"])?;
+    let image_etc = match sys::lstat(image_etc) {
         Ok(etc) if etc.mode & libc::S_IFMT != libc::S_IFDIR => return Ok(false),
-        Ok(etc) => etc.mode & 0o7777,
-        Err(Errno::ENOENT) => 0o755,
+        Ok(etc) => Some(etc),
+        Err(Errno::ENOENT) => None,
         Err(errno) => return Err(step::failed(image_etc, errno)),
     };
+    let layer = Layer { arena, path: paths.etc_layer };
+    layer.make_etc(image_etc)?;
     let name = hostname.as_bytes();
     let [hosts, hostname, resolver] = ETC_LAYER_FILES;
-    let layer = Layer { arena, path: paths.etc_layer, mode };
     layer.put(hosts, &[HOSTS, name, b"\n"])?;
     layer.put(hostname, &[name, b"\n"])?;
     match read_resolver(arena) {
         Some(content) => layer.put(resolver, &[content])?,
-        None => remove(joined(arena, &[paths.etc_layer.to_bytes(), resolver])?)?,
+        None => remove(joined(arena, &[paths.etc_layer.to_bytes(), b"/", resolver.to_bytes()])?)?,
     }
     Ok(true)
 }
@@ -80,25 +80,43 @@ fn read_resolver(arena: &Arena) -> Option<&[u8]> {
 struct Layer<'a> {
     arena: &'a Arena,
     path: &'a CStr,
-    /// The mode of its directories.
-    mode: u32,
 }
 
 impl Layer<'_> {
+    /// Makes the directory /etc of the layer. It hides the image's, so it gets the same owner and the same mode, each time: the
+    /// image may have changed since the last run.
+    fn make_etc(&self, image_etc: Option<FileStatus>) -> Result<(), Reported> {
+        let path = joined(self.arena, &[self.path.to_bytes(), b"/etc"])?;
+        let failed = |errno| step::failed(path, errno);
+        let wanted = image_etc.map_or((0o755, 0, 0), |etc| (etc.mode & 0o7777, etc.uid, etc.gid));
+        let etc = match sys::lstat(path) {
+            Err(Errno::ENOENT) => {
+                make_directory(self.path, 0o755)
+                    .and_then(|()| make_directory(path, 0o755))
+                    .map_err(failed)?;
+                sys::lstat(path)
+            }
+            status => status,
+        };
+        let etc = etc.map_err(failed)?;
+        if (etc.mode & 0o7777, etc.uid, etc.gid) != wanted {
+            let (mode, uid, gid) = wanted;
+            // A change of the owner clears bits of the mode, so it comes first.
+            sys::lchown(path, uid, gid).and_then(|()| sys::fchmodat(path, mode)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// Puts a file into the layer, unless an earlier run has put the same one there.
-    fn put(&self, file: &[u8], content: &[&[u8]]) -> Result<(), Reported> {
-        let path = joined(self.arena, &[self.path.to_bytes(), file])?;
+    fn put(&self, file: &CStr, content: &[&[u8]]) -> Result<(), Reported> {
+        let path = joined(self.arena, &[self.path.to_bytes(), b"/", file.to_bytes()])?;
         let content = joined(self.arena, content)?.to_bytes();
         match self.is_there(path, content) {
             Ok(true) => return Ok(()),
             Err(Errno::ENOENT) => {}
             _ => remove(path)?,
         }
-        let outcome = match write(path, content) {
-            Err(Errno::ENOENT) => self.make_directories().and_then(|()| write(path, content)),
-            outcome => outcome,
-        };
-        outcome.map_err(|errno| step::failed(path, errno))
+        write(path, content).map_err(|errno| step::failed(path, errno))
     }
 
     fn is_there(&self, path: &CStr, content: &[u8]) -> Result<bool, Errno> {
@@ -108,17 +126,11 @@ impl Layer<'_> {
         let len = sys::pread(file, buffer, 0)?;
         Ok(buffer.get(..len) == Some(content))
     }
-
-    fn make_directories(&self) -> Result<(), Errno> {
-        make_directory(self.path, self.mode)?;
-        make_directory(self.arena.string(&[self.path.to_bytes(), b"/etc"])?, self.mode)
-    }
 }
 
 fn write(path: &CStr, content: &[u8]) -> Result<(), Errno> {
     // The file is closed at once: `sandbox` cannot make a mount read-only while a file on it is open for writing.
     let file = sys::openat(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o644)?;
-    sys::fchmodat(path, 0o644)?; // Whatever the umask is.
     sys::write(file.borrow(), content).map(drop)
 }
 
@@ -128,7 +140,7 @@ fn left_open(opened: Result<OwnedFd, Errno>) -> Result<BorrowedFd<'static>, Errn
 }
 
 fn remove(path: &CStr) -> Result<(), Reported> {
-    match sys::unlink(path) {
+    match sys::unlink(CWD, path) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(errno) => Err(step::failed(path, errno)),
     }

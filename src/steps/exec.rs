@@ -13,7 +13,7 @@ use crate::text::split;
 pub static STEP: Step = Step {
     name: "exec",
     why: "This process has done its work, and becomes the command.",
-    calls: &["close_range", "execve", "statx", "openat", "pread64", "close"],
+    calls: &["execve", "statx", "openat", "pread64", "close"],
     chapter: "10-exec.md",
     inside: Some(|context| {
         let (spec, arena) = (context.spec, context.arena);
@@ -66,7 +66,6 @@ pub fn execute(arena: &Arena, command: Command, environment: &[Variable]) -> Res
     let path = environment.iter().rev().find(|variable| variable.name() == b"PATH");
     let candidates = Candidates { arena, name: command.name(), path: path.map_or(b"", |path| path.value()) };
     let envp = vector(arena, environment.iter().map(|variable| variable.entry())).map_err(failed)?;
-    sys::close_on_exec().map_err(failed)?;
     let errno = search(arena, &candidates, command, envp);
     Err(explain_failure(&candidates, errno))
 }

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::paths::Paths;
-use crate::state::remove_volatile_mark;
+use crate::state::{make_parts, remove_volatile_mark};
 use crate::step::{self, Reported, Step};
 use crate::sys::{self, Arena, Errno, List};
 
@@ -11,7 +11,7 @@ use crate::sys::{self, Arena, Errno, List};
 pub static STEP: Step = Step {
     name: "overlay",
     why: "The container must be able to write, and the image must not change: writes go above it.",
-    calls: &["mount", "unlinkat"],
+    calls: &["mount", "unlinkat", "statfs"],
     chapter: "06-overlay.md",
     outside: Some(|context| {
         mount_overlay(context.arena, context.paths, context.has_etc_layer, context.spec.is_volatile())
@@ -42,9 +42,19 @@ pub fn mount_overlay(
     let mount = || sys::mount(c"overlay", merged, c"overlay", libc::MS_RELATIME, options);
     let outcome = match mount() {
         Err(Errno::EINVAL) if remove_volatile_mark(arena, paths.work) => mount(),
+        // An earlier run was killed before it had made all directories. `merged` is the last of them.
+        Err(Errno::ENOENT) if sys::lstat(merged) == Err(Errno::ENOENT) => {
+            make_parts(paths)?;
+            mount()
+        }
         outcome => outcome,
     };
-    outcome.map_err(|errno| diagnose(paths, errno))
+    outcome.map_err(|errno| diagnose(paths, errno))?;
+    // overlayfs mounts read-only, without an error, if it cannot make a directory in `work`.
+    match sys::statfs(merged) {
+        Ok(mounted) if mounted.is_read_only => Err(diagnose_read_only(paths)),
+        _ => Ok(()),
+    }
 }
 
 /// `lowerdir=…,upperdir=…,workdir=…`
@@ -61,7 +71,7 @@ fn join_options<'a>(
         b"lowerdir=",
         layer,
         colon,
-        escape(arena, paths.image)?,
+        escape(arena, paths.lower)?,
         b",upperdir=",
         escape(arena, paths.upper)?,
         b",workdir=",
@@ -96,6 +106,17 @@ fn diagnose(paths: &Paths, errno: Errno) -> Reported {
     }
 }
 
+/// overlayfs could not make its directory in `work`: the reason is what mkdir(2) says there.
+fn diagnose_read_only(paths: &Paths) -> Reported {
+    const HINT: &[u8] =
+        b"overlayfs could not make a directory in it: is the disk full (df, df -i) or read-only?";
+    let probe = c"probe";
+    let made = sys::openat(paths.work, libc::O_PATH | libc::O_DIRECTORY, 0).and_then(|work| {
+        sys::mkdirat(work.borrow(), probe, 0o700).and_then(|()| sys::rmdir(work.borrow(), probe))
+    });
+    step::failed_with(paths.work, made.err().unwrap_or(Errno::EROFS), &[HINT])
+}
+
 fn diagnose_missing(paths: &Paths) -> Reported {
     const HINT: &[u8] =
         b"it was removed: make it again, or remove all of the container's directory to start from the image";
@@ -109,7 +130,7 @@ fn diagnose_missing(paths: &Paths) -> Reported {
 fn diagnose_file_system(paths: &Paths, errno: Errno) -> Reported {
     let hint = [
         b"the state directory is on ",
-        name_of_file_system(paths.base),
+        name_of_file_system(paths.container),
         b" and the image on ",
         name_of_file_system(paths.image),
         b", and overlayfs refuses one of them; try CONTAINER_STATE=",
@@ -149,7 +170,7 @@ static FILE_SYSTEMS: [FileSystem; 16] = [
 ];
 
 fn file_system_of(path: &CStr) -> Option<&'static FileSystem> {
-    let magic = sys::statfs_type(path).ok()?;
+    let magic = sys::statfs(path).ok()?.magic;
     FILE_SYSTEMS.iter().find(|known| i64::from(known.magic) == magic)
 }
 

@@ -31,7 +31,7 @@ fn diagnose(new_root: &CStr, spec: &Spec, errno: Errno) -> Reported {
         b"the root is the initial ramfs, which pivot_root cannot move: switch_root to another root first";
     const SHARED: &[u8] = b"a mount involved is shared: the step private prevents this";
     const NO_MOUNT: &[u8] = b"this is not a mount point: the step overlay makes it one";
-    let is_initial = || sys::statfs_type(c"/").is_ok_and(|magic| matches!(magic, 0x8584_58f6 | 0x0102_1994));
+    let is_initial = || sys::statfs(c"/").is_ok_and(|root| matches!(root.magic, 0x8584_58f6 | 0x0102_1994));
     let hint: &[&[u8]] = match errno {
         Errno::EBUSY | Errno::EINVAL if spec.skips("overlay") => &[NO_MOUNT],
         Errno::EINVAL if spec.skips("private") => &[SHARED],

@@ -1,42 +1,65 @@
-//! A place in the container for a mount or for the working directory. It is made where it is missing.
+//! A place in the container: a mount point, or the working directory. It is made where it is missing.
+//!
+//! A path is resolved once. All that follows uses the descriptor, because another process may change what the path leads to: a
+//! volume belongs to other users too.
 
 use core::ffi::CStr;
 
-use crate::directory::make_directories;
 use crate::step::{self, Reported};
-use crate::sys::{self, Arena, Errno, OwnedFd};
-use crate::text::{last_index, without_trailing_slashes};
+use crate::sys::{self, Arena, BorrowedFd, CWD, Errno, OwnedFd};
+use crate::text::split;
 
-/// The hint for a path that ends nowhere.
-pub const DANGLING: &[u8] = b"a symbolic link on the path leads to nothing in the container";
+/// The kind of a file that is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory with mode 0755.
+    Directory,
+    /// An empty file with mode 0644.
+    File,
+}
 
-/// Makes a directory or an empty file, and the directories above it, unless it is there.
+/// Opens a place (O_PATH). If it is missing, it is made, and so are the directories above it.
 ///
 /// Symbolic links are followed, and lead to places below the container's root. With `--pid host`, /proc/PID/root and its like
-/// do not: these are refused.
-pub fn make_place(arena: &Arena, place: &CStr, is_directory: bool) -> Result<(), Reported> {
+/// do not: these are refused. The descriptor stays open, since execve(2) closes it.
+pub fn open_place(arena: &Arena, place: &CStr, kind: Kind) -> Result<BorrowedFd<'static>, Reported> {
+    const DANGLING: &[u8] = b"a symbolic link on the path leads to nothing in the container";
     const MAGIC: &[u8] =
         b"a symbolic link on the path leads in circles, or through /proc and out of the container";
-    // The descriptor stays open, since execve(2) closes all.
-    let made = match sys::openat2_without_magic(place).map(OwnedFd::leak) {
-        Ok(_) => Ok(()),
-        Err(Errno::ENOENT) if is_directory => make_directories(arena, place.to_bytes()),
-        Err(Errno::ENOENT) => make_file(arena, place),
-        Err(errno) => Err((place, errno)),
+    let opened = match sys::openat2_without_magic(CWD, place) {
+        Err(Errno::ENOENT) => make_place(arena, place, kind),
+        opened => opened,
     };
-    made.map_err(|(path, errno)| {
+    opened.map(OwnedFd::leak).map_err(|errno| {
         let hint: &[&[u8]] = match errno {
             Errno::ENOENT | Errno::EEXIST => &[DANGLING],
             Errno::ELOOP => &[MAGIC],
             _ => &[],
         };
-        step::failed_with(path, errno, hint)
+        step::failed_with(place, errno, hint)
     })
 }
 
-fn make_file<'a>(arena: &'a Arena, place: &'a CStr) -> Result<(), (&'a CStr, Errno)> {
-    let path = without_trailing_slashes(place.to_bytes());
-    let parent = path.get(..last_index(path, b'/').unwrap_or_default()).unwrap_or_default();
-    make_directories(arena, parent)?;
-    arena.string(&[path]).and_then(|path| sys::mknod_file(path, 0o644)).map_err(|errno| (place, errno))
+/// Goes down from the root, component by component, and makes those that are missing.
+fn make_place(arena: &Arena, place: &CStr, kind: Kind) -> Result<OwnedFd, Errno> {
+    let mut here = sys::openat2_without_magic(CWD, c"/")?;
+    let mut components = split(place.to_bytes(), b'/').filter(|name| !name.is_empty()).peekable();
+    while let Some(name) = components.next() {
+        let name = arena.string(&[name])?;
+        let kind = if components.peek().is_none() { kind } else { Kind::Directory };
+        here = match sys::openat2_without_magic(here.borrow(), name) {
+            Err(Errno::ENOENT) => make_component(&here, name, kind)?,
+            opened => opened?,
+        };
+    }
+    Ok(here)
+}
+
+/// Makes a file or a directory and opens it. ELOOP or ENOTDIR: another process has replaced it by a symbolic link.
+fn make_component(dir: &OwnedFd, name: &CStr, kind: Kind) -> Result<OwnedFd, Errno> {
+    match kind {
+        Kind::Directory => sys::mkdirat(dir.borrow(), name, 0o755)?,
+        Kind::File => sys::mknod_file(dir.borrow(), name, 0o644)?,
+    }
+    sys::openat2_in_root(dir.borrow(), name)
 }

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_uint};
 
 use crate::step::{self, Reported, Step, unless_bare};
-use crate::sys::{self, BorrowedFd, Errno, Instruction, STDERR, STDIN, STDOUT};
+use crate::sys::{self, BorrowedFd, CWD, Errno, Instruction, STDERR, STDIN, STDOUT};
 
 /// The row of this step.
 pub static STEP: Step = Step {
@@ -37,7 +37,7 @@ pub fn mount_devpts() -> Result<(), Reported> {
     let mount = |data| sys::mount(c"devpts", at, c"devpts", libc::MS_NOSUID | libc::MS_NOEXEC, data);
     // If `dev` is skipped, the image's own may be there.
     let unless_there = |outcome| if outcome == Err(Errno::EEXIST) { Ok(()) } else { outcome };
-    unless_there(sys::mkdirat(at, 0o755)).map_err(|errno| step::failed(at, errno))?;
+    unless_there(sys::mkdirat(CWD, at, 0o755)).map_err(|errno| step::failed(at, errno))?;
     let outcome = match mount(WITH_GROUP) {
         Err(Errno::EINVAL) => mount(WITHOUT_GROUP), // This user namespace does not map group 5, tty.
         outcome => outcome,
@@ -51,7 +51,7 @@ pub fn mount_devpts() -> Result<(), Reported> {
 pub fn open_terminal(channel: BorrowedFd) -> Result<BorrowedFd<'static>, Reported> {
     let console = c"/dev/console";
     let pty_slave = openpty(channel).map_err(|errno| step::failed(PTMX, errno))?;
-    sys::mknod_file(console, 0o620)
+    sys::mknod_file(CWD, console, 0o620)
         .and_then(|()| sys::mount(c"/dev/pts/0", console, c"", libc::MS_BIND, c""))
         .map_err(|errno| step::failed(console, errno))?;
     Ok(pty_slave)

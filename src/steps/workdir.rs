@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use super::place::make_place;
+use super::place::{Kind, open_place};
 use crate::step::{self, Reported, Step};
 use crate::sys::{self, Arena};
 
@@ -10,7 +10,7 @@ use crate::sys::{self, Arena};
 pub static STEP: Step = Step {
     name: "workdir",
     why: "The command begins in a directory of the user's choice, which is made while this is root.",
-    calls: &["openat2", "mkdirat", "fchmodat", "chdir"],
+    calls: &["openat2", "mkdirat", "close", "fchdir"],
     chapter: "14-command.md",
     when: |spec| spec.options.workdir.is_some(),
     inside: Some(|context| enter(context.arena, context.spec.options.workdir.unwrap_or(c"/"))),
@@ -19,6 +19,6 @@ pub static STEP: Step = Step {
 
 /// Enters the directory. It is made if it is missing.
 pub fn enter(arena: &Arena, path: &CStr) -> Result<(), Reported> {
-    make_place(arena, path, true)?;
-    sys::chdir(path).map_err(|errno| step::failed(path, errno))
+    let place = open_place(arena, path, Kind::Directory)?;
+    sys::fchdir(place).map_err(|errno| step::failed(path, errno))
 }

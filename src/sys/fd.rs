@@ -21,7 +21,7 @@ impl BorrowedFd<'_> {
 }
 
 /// `AT_FDCWD`: a relative path starts at the working directory.
-pub(super) const CWD: BorrowedFd<'static> = BorrowedFd { fd: libc::AT_FDCWD, owner: PhantomData };
+pub const CWD: BorrowedFd<'static> = BorrowedFd { fd: libc::AT_FDCWD, owner: PhantomData };
 
 /// Standard input, as the caller of the program opened it.
 pub const STDIN: BorrowedFd<'static> = BorrowedFd { fd: 0, owner: PhantomData };

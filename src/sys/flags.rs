@@ -50,12 +50,12 @@ pub(super) static CLONE_FLAGS: &[Flag] = table! {
 /// The `flags` of openat(2) and openat2(2).
 pub(super) static OPEN_FLAGS: &[Flag] = table! {
     libc::O_ACCMODE => O_RDONLY O_WRONLY O_RDWR;
-    0 => O_CREAT O_EXCL O_NOCTTY O_NONBLOCK O_NOFOLLOW O_CLOEXEC O_PATH;
+    0 => O_CREAT O_EXCL O_NOCTTY O_NONBLOCK O_NOFOLLOW O_CLOEXEC O_PATH O_DIRECTORY;
 };
 
 /// The `resolve` of openat2(2).
 pub(super) static RESOLVE_FLAGS: &[Flag] = table! {
-    0 => RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS;
+    0 => RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_IN_ROOT;
 };
 
 /// The `flags` of calls that take a directory and a path.
@@ -86,7 +86,7 @@ pub(super) static OPEN_TREE_FLAGS: &[Flag] = table! {
 
 /// The `flags` of move_mount(2).
 pub(super) static MOVE_MOUNT_FLAGS: &[Flag] = table! {
-    0 => MOVE_MOUNT_F_EMPTY_PATH MOVE_MOUNT_T_SYMLINKS;
+    0 => MOVE_MOUNT_F_EMPTY_PATH MOVE_MOUNT_T_EMPTY_PATH;
 };
 
 /// The attributes of mount_setattr(2).

@@ -8,7 +8,6 @@ use super::description::Field;
 use super::errno::Errno;
 use super::fd::{BorrowedFd, CWD, OwnedFd};
 use super::flags::{ACCESS_MODES, AT_FLAGS, OPEN_FLAGS, RESOLVE_FLAGS};
-use super::process::Pid;
 
 /// `openat(AT_FDCWD, path, flags | O_CLOEXEC, mode)`: opens a file. execve(2) closes it, because of O_CLOEXEC.
 ///
@@ -32,23 +31,23 @@ pub fn open_to_read(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     unsafe { call!(openat(CWD.raw() => Fd, path.as_ptr() => Text, flags => Flags(OPEN_FLAGS))) }
 }
 
-/// `openat2(AT_FDCWD, path, {O_PATH | O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS}, size)`: finds a file, if the path leads through no
-/// magic link. A magic link is a link in /proc that leads to a file without a path, such as /proc/PID/root.
+/// `openat2(dir, path, {O_PATH | O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS}, size)`: finds a file, if the path leads through no magic
+/// link. A magic link is a link in /proc that leads to a file without a path, such as /proc/PID/root.
 ///
 /// ENOENT: there is no such file. ELOOP: the path leads through a magic link, or through too many symbolic links. ENOTDIR: a
 /// component of the path is not a directory. EACCES: no permission to search the path. ENOSYS: Linux before 5.6.
 /// <https://man7.org/linux/man-pages/man2/openat2.2.html>
-pub fn openat2_without_magic(path: &CStr) -> Result<OwnedFd, Errno> {
-    openat2(path, libc::RESOLVE_NO_MAGICLINKS)
+pub fn openat2_without_magic(dir: BorrowedFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    openat2(dir, path, 0, libc::RESOLVE_NO_MAGICLINKS)
 }
 
-/// `openat2(AT_FDCWD, path, {O_PATH | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS}, size)`: finds a file, if no component of the path is
-/// a symbolic link.
+/// `openat2(dir, path, {O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS}, size)`: finds a file below a
+/// directory, which is the root for the path: `/` and `..` do not lead out of it. No component may be a symbolic link.
 ///
 /// ELOOP: a component is a symbolic link. ENOENT, ENOTDIR, EACCES, ENOSYS: as for [`openat2_without_magic`].
 /// <https://man7.org/linux/man-pages/man2/openat2.2.html>
-pub fn openat2_without_links(path: &CStr) -> Result<OwnedFd, Errno> {
-    openat2(path, libc::RESOLVE_NO_SYMLINKS)
+pub fn openat2_in_root(dir: BorrowedFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    openat2(dir, path, libc::O_NOFOLLOW, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
 }
 
 /// The fields of the kernel's struct open_how.
@@ -58,13 +57,13 @@ static OPEN_HOW: [Field; 3] = [
     Field { name: "resolve", flags: RESOLVE_FLAGS },
 ];
 
-fn openat2(path: &CStr, resolve: u64) -> Result<OwnedFd, Errno> {
-    let how: [u64; OPEN_HOW.len()] = [(libc::O_PATH | libc::O_CLOEXEC) as u64, 0, resolve];
+fn openat2(dir: BorrowedFd, path: &CStr, flags: c_int, resolve: u64) -> Result<OwnedFd, Errno> {
+    let how: [u64; OPEN_HOW.len()] = [(libc::O_PATH | libc::O_CLOEXEC | flags) as u64, 0, resolve];
     // SAFETY: the kernel only reads the path, which ends in a NUL, and a struct of the size that it gets; the result owns the
     // new descriptor.
     unsafe {
         call!(openat2(
-            CWD.raw() => Fd, path.as_ptr() => Text, how.as_ptr() => Fields(&OPEN_HOW), size_of_val(&how) => Number
+            dir.raw() => Fd, path.as_ptr() => Text, how.as_ptr() => Fields(&OPEN_HOW), size_of_val(&how) => Number
         ))
     }
 }
@@ -76,6 +75,10 @@ pub struct FileStatus {
     pub mode: u32,
     /// The user ID of the owner.
     pub uid: u32,
+    /// The group ID.
+    pub gid: u32,
+    /// The number of the inode.
+    pub ino: u64,
     /// The number of hard links: 0 once the file is removed.
     pub nlink: u32,
     /// The size in bytes.
@@ -126,24 +129,47 @@ fn statx(dir: BorrowedFd, path: &CStr, flags: c_int) -> Result<FileStatus, Errno
     Ok(FileStatus {
         mode: statx.stx_mode.into(),
         uid: statx.stx_uid,
+        gid: statx.stx_gid,
+        ino: statx.stx_ino,
         nlink: statx.stx_nlink,
         size: statx.stx_size,
     })
 }
 
-/// `statfs(path, &statfs)`: returns `f_type`, the magic number of the file system.
+/// The part of struct statfs that this program uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileSystemStatus {
+    /// The magic number of the file system, `f_type`.
+    pub magic: i64,
+    /// Whether the mount or the file system is read-only (`ST_RDONLY` in `f_flags`).
+    pub is_read_only: bool,
+}
+
+/// `statfs(path, &statfs)`: describes the file system that a path is on.
 ///
 /// ENOENT: there is no such file. ENOTDIR: a component of the path is not a directory. EACCES: no permission to search the path.
 /// <https://man7.org/linux/man-pages/man2/statfs.2.html>
-pub fn statfs_type(path: &CStr) -> Result<i64, Errno> {
-    let mut statfs = MaybeUninit::<libc::statfs>::uninit();
-    // SAFETY: the kernel reads the path, which ends in a NUL, and writes one struct statfs, whose layout in the libc crate is
-    // the kernel's.
+pub fn statfs(path: &CStr) -> Result<FileSystemStatus, Errno> {
+    let mut statfs = MaybeUninit::<KernelStatfs>::uninit();
+    // SAFETY: the kernel reads the path, which ends in a NUL, and writes one struct of its own layout.
     let () = unsafe { call!(statfs(path.as_ptr() => Text, statfs.as_mut_ptr() => Name("{...}"))) }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
     let statfs = unsafe { statfs.assume_init() };
-    #[allow(clippy::unnecessary_cast)] // In the definitions for musl the type is unsigned.
-    Ok(statfs.f_type as i64)
+    let is_read_only = statfs.flags & libc::ST_RDONLY as u64 != 0;
+    Ok(FileSystemStatus { magic: statfs.magic, is_read_only })
+}
+
+/// The kernel's struct statfs on architectures of 64 bits. That of the libc crate hides the flags.
+#[repr(C)]
+struct KernelStatfs {
+    magic: i64,
+    block_size: i64,
+    /// Blocks: all, free, available. Inodes: all, free. The ID of the file system.
+    counts: [u64; 6],
+    name_len: i64,
+    fragment_size: i64,
+    flags: u64,
+    spare: [u64; 4],
 }
 
 /// `faccessat(AT_FDCWD, path, mode)`: checks whether the file exists (F_OK), or whether the real user may read (R_OK), write
@@ -156,14 +182,14 @@ pub fn faccessat(path: &CStr, mode: c_int) -> Result<(), Errno> {
     unsafe { call!(faccessat(CWD.raw() => Fd, path.as_ptr() => Text, mode => Flags(ACCESS_MODES))) }
 }
 
-/// `mkdirat(AT_FDCWD, path, mode)`: makes a directory.
+/// `mkdirat(dir, path, mode)`: makes a directory. With [`CWD`], the path begins at the working directory.
 ///
 /// `mode` is the permission bits, from which the kernel removes the bits of the umask. EEXIST: the path exists. ENOENT: the
 /// parent does not exist. EACCES: no permission to write to the parent. EROFS: the file system is read-only.
 /// <https://man7.org/linux/man-pages/man2/mkdir.2.html>
-pub fn mkdirat(path: &CStr, mode: u32) -> Result<(), Errno> {
+pub fn mkdirat(dir: BorrowedFd, path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the kernel only reads the path, which ends in a NUL.
-    unsafe { call!(mkdirat(CWD.raw() => Fd, path.as_ptr() => Text, mode => Mode)) }
+    unsafe { call!(mkdirat(dir.raw() => Fd, path.as_ptr() => Text, mode => Mode)) }
 }
 
 /// `fchmodat(AT_FDCWD, path, mode)`: sets the permission bits of a file. The umask does not matter.
@@ -184,34 +210,49 @@ pub fn fchown(fd: BorrowedFd, owner: u32) -> Result<(), Errno> {
     unsafe { call!(fchown(fd.raw() => Fd, owner => Number, -1isize => Signed)) }
 }
 
-/// `unlinkat(AT_FDCWD, path, AT_REMOVEDIR)`: removes an empty directory.
+/// `fchownat(AT_FDCWD, path, owner, group, AT_SYMLINK_NOFOLLOW)`: gives a file to another user and another group. If it is a symbolic
+/// link, it changes the link.
+///
+/// EPERM: no CAP_CHOWN. EINVAL: an ID is not mapped in the user namespace. EROFS: the file system is read-only.
+/// <https://man7.org/linux/man-pages/man2/chown.2.html>
+pub fn lchown(path: &CStr, owner: u32, group: u32) -> Result<(), Errno> {
+    let flags = libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: the kernel only reads the path, which ends in a NUL.
+    unsafe {
+        call!(fchownat(
+            CWD.raw() => Fd, path.as_ptr() => Text, owner => Number, group => Number, flags => Flags(AT_FLAGS),
+        ))
+    }
+}
+
+/// `unlinkat(dir, path, AT_REMOVEDIR)`: removes an empty directory.
 ///
 /// ENOTEMPTY: the directory is not empty. ENOENT: there is no such directory. EBUSY: it is a mount point.
 /// <https://man7.org/linux/man-pages/man2/rmdir.2.html>
-pub fn rmdir(path: &CStr) -> Result<(), Errno> {
+pub fn rmdir(dir: BorrowedFd, path: &CStr) -> Result<(), Errno> {
     let flags = libc::AT_REMOVEDIR;
     // SAFETY: the kernel only reads the path, which ends in a NUL.
-    unsafe { call!(unlinkat(CWD.raw() => Fd, path.as_ptr() => Text, flags => Name("AT_REMOVEDIR"))) }
+    unsafe { call!(unlinkat(dir.raw() => Fd, path.as_ptr() => Text, flags => Name("AT_REMOVEDIR"))) }
 }
 
-/// `unlinkat(AT_FDCWD, path, 0)`: removes the name of a file.
+/// `unlinkat(dir, path, 0)`: removes the name of a file.
 ///
 /// ENOENT: there is no such file. EISDIR: it is a directory. EBUSY: it is a mount point.
 /// <https://man7.org/linux/man-pages/man2/unlink.2.html>
-pub fn unlink(path: &CStr) -> Result<(), Errno> {
+pub fn unlink(dir: BorrowedFd, path: &CStr) -> Result<(), Errno> {
     // SAFETY: the kernel only reads the path, which ends in a NUL.
-    unsafe { call!(unlinkat(CWD.raw() => Fd, path.as_ptr() => Text, 0 => Number)) }
+    unsafe { call!(unlinkat(dir.raw() => Fd, path.as_ptr() => Text, 0 => Number)) }
 }
 
-/// `mknodat(AT_FDCWD, path, S_IFREG | mode)`: makes an empty file without opening it.
+/// `mknodat(dir, path, S_IFREG | mode)`: makes an empty file without opening it.
 ///
 /// `mode` is the permission bits, from which the kernel removes the bits of the umask. EEXIST: the path exists. ENOENT: the
 /// parent does not exist. EACCES: no permission to write to the parent. EROFS: the file system is read-only.
 /// <https://man7.org/linux/man-pages/man2/mknod.2.html>
-pub fn mknod_file(path: &CStr, mode: u32) -> Result<(), Errno> {
+pub fn mknod_file(dir: BorrowedFd, path: &CStr, mode: u32) -> Result<(), Errno> {
     let mode = libc::S_IFREG | mode;
     // SAFETY: the kernel only reads the path, which ends in a NUL.
-    unsafe { call!(mknodat(CWD.raw() => Fd, path.as_ptr() => Text, mode => Mode)) }
+    unsafe { call!(mknodat(dir.raw() => Fd, path.as_ptr() => Text, mode => Mode)) }
 }
 
 /// `symlinkat(target, AT_FDCWD, path)`: makes a symbolic link to `target`.
@@ -269,25 +310,13 @@ pub fn close_all() -> Result<(), Errno> {
     unsafe { call!(close_range(0 => Number, c_uint::MAX => Number, 0 => Number)) }
 }
 
-/// `close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC)`: the next successful execve(2) closes every descriptor except stdin, stdout
-/// and stderr.
+/// `close_range(3, UINT_MAX, 0)`: closes every descriptor except stdin, stdout and stderr.
 ///
-/// ENOSYS: Linux before 5.9. EINVAL: Linux before 5.11, which does not have the flag.
+/// The caller has no [`OwnedFd`] yet. ENOSYS: Linux before 5.9.
 /// <https://man7.org/linux/man-pages/man2/close_range.2.html>
-pub fn close_on_exec() -> Result<(), Errno> {
-    let flags = libc::CLOSE_RANGE_CLOEXEC;
-    // SAFETY: the call touches no memory and closes no descriptor of this program.
-    unsafe { call!(close_range(3 => Number, c_uint::MAX => Number, flags => Name("CLOSE_RANGE_CLOEXEC"))) }
-}
-
-/// `fcntl(fd, F_DUPFD_CLOEXEC, lowest)`: opens another descriptor of the same file, with the number `lowest` or a higher one.
-///
-/// EMFILE: no such descriptor is free. EINVAL: `lowest` is at or above the limit (RLIMIT_NOFILE).
-/// <https://man7.org/linux/man-pages/man2/F_DUPFD.2const.html>
-pub fn fcntl_dupfd(fd: BorrowedFd, lowest: c_int) -> Result<OwnedFd, Errno> {
-    let operation = libc::F_DUPFD_CLOEXEC;
-    // SAFETY: the call touches no memory; the result owns the new descriptor.
-    unsafe { call!(fcntl(fd.raw() => Fd, operation => Name("F_DUPFD_CLOEXEC"), lowest => Number)) }
+pub fn close_inherited() -> Result<(), Errno> {
+    // SAFETY: the call touches no memory; the descriptors that it closes belong to no value of this program.
+    unsafe { call!(close_range(3 => Number, c_uint::MAX => Number, 0 => Number)) }
 }
 
 /// `dup3(fd, standard, 0)`: makes stdin, stdout or stderr another descriptor of the same file. execve(2) does not close it.
@@ -299,46 +328,32 @@ pub fn dup3(fd: BorrowedFd, standard: BorrowedFd<'static>) -> Result<(), Errno> 
     unsafe { call!(dup3(fd.raw() => Fd, standard.raw() => Fd, 0 => Number)) }
 }
 
-/// `fcntl(fd, F_SETLK, {F_WRLCK, SEEK_SET, 0, 0})`: locks the whole file for this process, without waiting.
+/// `flock(fd, LOCK_EX | LOCK_NB)`: locks a file or a directory, without waiting.
 ///
-/// The kernel releases the lock when the process ends or closes any descriptor of the file. `fd` must be open for writing.
-/// EAGAIN, EACCES: another process has a lock; [`fcntl_getlk`] finds the process. ENOLCK: there are too many locks.
-/// <https://man7.org/linux/man-pages/man2/F_SETLK.2const.html>
-pub fn fcntl_setlk(fd: BorrowedFd) -> Result<(), Errno> {
-    let (operation, lock) = (libc::F_SETLK, whole_file_lock());
-    // SAFETY: the kernel reads one struct flock, which lives until the call returns.
-    unsafe {
-        call!(fcntl(
-            fd.raw() => Fd,
-            operation => Name("F_SETLK"),
-            &raw const lock => Name("{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=0}"),
-        ))
-    }
+/// The kernel releases the lock when the last descriptor of this open file is closed, however the process ends. EAGAIN: another
+/// open file of it has a lock. ENOLCK: there are too many locks.
+/// <https://man7.org/linux/man-pages/man2/flock.2.html>
+pub fn flock(fd: BorrowedFd) -> Result<(), Errno> {
+    let operation = libc::LOCK_EX | libc::LOCK_NB;
+    // SAFETY: the call touches no memory.
+    unsafe { call!(flock(fd.raw() => Fd, operation => Name("LOCK_EX|LOCK_NB"))) }
 }
 
-/// `fcntl(fd, F_GETLK, {F_WRLCK, SEEK_SET, 0, 0})`: finds another process that has a lock on the file, if there is one.
+/// `umask(mask)`: sets the permission bits that the kernel removes from the mode of each new file.
 ///
-/// A process outside the caller's PID namespace is shown as PID 0. The call does not fail with these arguments.
-/// <https://man7.org/linux/man-pages/man2/F_GETLK.2const.html>
-pub fn fcntl_getlk(fd: BorrowedFd) -> Result<Option<Pid>, Errno> {
-    let (operation, mut lock) = (libc::F_GETLK, whole_file_lock());
-    // SAFETY: the kernel reads one struct flock and writes one back, into a value of that type.
-    let () = unsafe {
-        call!(fcntl(
-            fd.raw() => Fd,
-            operation => Name("F_GETLK"),
-            &raw mut lock => Name("{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=0}"),
-        ))
-    }?;
-    Ok((c_int::from(lock.l_type) != libc::F_UNLCK).then_some(Pid::new(lock.l_pid)))
+/// The call does not fail. <https://man7.org/linux/man-pages/man2/umask.2.html>
+pub fn umask(mask: u32) {
+    // SAFETY: the call touches no memory.
+    let old: Result<(), Errno> = unsafe { call!(umask(mask => Mode)) };
+    let _ = old; // The old mask.
 }
 
-const fn whole_file_lock() -> libc::flock {
-    libc::flock {
-        l_type: libc::F_WRLCK as _,
-        l_whence: libc::SEEK_SET as _,
-        l_start: 0,
-        l_len: 0, // 0 is the end of the file, even if the file grows.
-        l_pid: 0,
-    }
+/// `getcwd(buffer, len)`: writes the path of the working directory into the buffer; returns its length with the NUL.
+///
+/// ERANGE: the path is longer than the buffer. ENOENT: the directory was removed.
+/// <https://man7.org/linux/man-pages/man2/getcwd.2.html>
+pub fn getcwd(buffer: &mut [u8]) -> Result<usize, Errno> {
+    let len = buffer.len();
+    // SAFETY: the kernel writes at most `len` bytes into the buffer.
+    unsafe { call!(getcwd(buffer.as_mut_ptr() => Name("{...}"), len => Number)) }
 }

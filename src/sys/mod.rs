@@ -44,23 +44,24 @@ pub use credentials::{prlimit, setgid, setgroups, setuid};
 pub use cstr::{Argv, CStrPtr};
 pub use description::{Argument, Call, Fields, Strings};
 pub use errno::Errno;
-pub use fd::{BorrowedFd, OwnedFd, STDERR, STDIN, STDOUT};
+pub use fd::{BorrowedFd, CWD, OwnedFd, STDERR, STDIN, STDOUT};
 pub use flags::{Flag, signal_name};
 pub use fs::{
-    FileStatus, close_all, close_on_exec, dup3, faccessat, fchmodat, fchown, fcntl_dupfd, fcntl_getlk,
-    fcntl_setlk, fstat, lstat, mkdirat, mknod_file, open_to_read, openat, openat2_without_links,
-    openat2_without_magic, pread, read, rmdir, stat, statfs_type, symlink, unlink, write,
+    FileStatus, FileSystemStatus, close_all, close_inherited, dup3, faccessat, fchmodat, fchown, flock,
+    fstat, getcwd, lchown, lstat, mkdirat, mknod_file, open_to_read, openat, openat2_in_root,
+    openat2_without_magic, pread, read, rmdir, stat, statfs, symlink, umask, unlink, write,
 };
 pub use initial::{Process, erase};
 pub use mount::{
-    mount, mount_change, mount_setattr_rdonly, mount_setattr_rdonly_alone, mount_setattr_writable,
-    move_mount, move_mount_following, open_tree_clone, open_tree_recursive, pivot_root, umount2,
+    mount, mount_change, mount_setattr_rdonly, mount_setattr_rdonly_alone, mount_setattr_rdonly_open,
+    mount_setattr_writable, move_mount, move_mount_onto, open_tree_clone, open_tree_recursive, pivot_root,
+    umount2,
 };
 pub use observer::{Observer, observe};
 pub use pages::drop_cold_pages;
 pub use process::{
-    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, exit_without, fork, getpgid, getpid,
-    getppid, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
+    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, exit_without, fchdir, fork, getpgid,
+    getpid, getppid, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{

@@ -97,26 +97,26 @@ fn open_tree(path: &CStr, flags: c_uint) -> Result<OwnedFd, Errno> {
 /// attached in another mount namespace. EPERM: no CAP_SYS_ADMIN.
 /// <https://man7.org/linux/man-pages/man2/move_mount.2.html>
 pub fn move_mount(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
-    move_mount_with(mount, target, libc::MOVE_MOUNT_F_EMPTY_PATH)
+    move_mount_with(mount, CWD, target, libc::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
-/// `move_mount(mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS)`: like [`move_mount`], and follows
-/// the target if it is a symbolic link.
+/// `move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)`: like [`move_mount`], to a target that is
+/// open.
 ///
-/// ENOENT, EINVAL, EPERM: as for [`move_mount`]. ELOOP: there are too many symbolic links.
+/// EINVAL, EPERM: as for [`move_mount`].
 /// <https://man7.org/linux/man-pages/man2/move_mount.2.html>
-pub fn move_mount_following(mount: BorrowedFd, target: &CStr) -> Result<(), Errno> {
-    move_mount_with(mount, target, libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_SYMLINKS)
+pub fn move_mount_onto(mount: BorrowedFd, target: BorrowedFd) -> Result<(), Errno> {
+    move_mount_with(mount, target, c"", libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH)
 }
 
-fn move_mount_with(mount: BorrowedFd, target: &CStr, flags: c_uint) -> Result<(), Errno> {
+fn move_mount_with(mount: BorrowedFd, dir: BorrowedFd, path: &CStr, flags: c_uint) -> Result<(), Errno> {
     // SAFETY: the kernel only reads the two paths, which end in a NUL.
     unsafe {
         call!(move_mount(
             mount.raw() => Fd,
             c"".as_ptr() => Text,
-            CWD.raw() => Fd,
-            target.as_ptr() => Text,
+            dir.raw() => Fd,
+            path.as_ptr() => Text,
             flags => Flags(MOVE_MOUNT_FLAGS),
         ))
     }
@@ -129,7 +129,7 @@ fn move_mount_with(mount: BorrowedFd, target: &CStr, flags: c_uint) -> Result<()
 /// before 5.12.
 /// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
 pub fn mount_setattr_rdonly(path: &CStr) -> Result<(), Errno> {
-    mount_setattr(path, libc::AT_RECURSIVE, libc::MOUNT_ATTR_RDONLY, 0)
+    mount_setattr(CWD, path, libc::AT_RECURSIVE, libc::MOUNT_ATTR_RDONLY, 0)
 }
 
 /// `mount_setattr(AT_FDCWD, path, 0, {attr_set=MOUNT_ATTR_RDONLY}, size)`: makes the mount at `path` read-only, but not the
@@ -138,7 +138,7 @@ pub fn mount_setattr_rdonly(path: &CStr) -> Result<(), Errno> {
 /// EINVAL, EBUSY, EPERM, ENOSYS: as for [`mount_setattr_rdonly`].
 /// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
 pub fn mount_setattr_rdonly_alone(path: &CStr) -> Result<(), Errno> {
-    mount_setattr(path, 0, libc::MOUNT_ATTR_RDONLY, 0)
+    mount_setattr(CWD, path, 0, libc::MOUNT_ATTR_RDONLY, 0)
 }
 
 /// `mount_setattr(AT_FDCWD, path, 0, {attr_clr=MOUNT_ATTR_RDONLY}, size)`: makes the mount at `path` writable again.
@@ -147,7 +147,16 @@ pub fn mount_setattr_rdonly_alone(path: &CStr) -> Result<(), Errno> {
 /// privileges, which locks the attribute. ENOSYS: Linux before 5.12.
 /// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
 pub fn mount_setattr_writable(path: &CStr) -> Result<(), Errno> {
-    mount_setattr(path, 0, 0, libc::MOUNT_ATTR_RDONLY)
+    mount_setattr(CWD, path, 0, 0, libc::MOUNT_ATTR_RDONLY)
+}
+
+/// `mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY}, size)`: like [`mount_setattr_rdonly`], for
+/// an open mount, which need not be attached.
+///
+/// EBUSY, EPERM, ENOSYS: as for [`mount_setattr_rdonly`].
+/// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
+pub fn mount_setattr_rdonly_open(mount: BorrowedFd) -> Result<(), Errno> {
+    mount_setattr(mount, c"", libc::AT_EMPTY_PATH | libc::AT_RECURSIVE, libc::MOUNT_ATTR_RDONLY, 0)
 }
 
 /// The first two fields of struct mount_attr. The others are 0 here.
@@ -156,12 +165,18 @@ static MOUNT_ATTR: [Field; 2] = [
     Field { name: "attr_clr", flags: MOUNT_ATTRIBUTES },
 ];
 
-fn mount_setattr(path: &CStr, flags: c_int, attr_set: u64, attr_clr: u64) -> Result<(), Errno> {
+fn mount_setattr(
+    dir: BorrowedFd,
+    path: &CStr,
+    flags: c_int,
+    attr_set: u64,
+    attr_clr: u64,
+) -> Result<(), Errno> {
     let attr = libc::mount_attr { attr_set, attr_clr, propagation: 0, userns_fd: 0 };
     // SAFETY: the kernel only reads the path, which ends in a NUL, and a struct of the size that it gets.
     unsafe {
         call!(mount_setattr(
-            CWD.raw() => Fd,
+            dir.raw() => Fd,
             path.as_ptr() => Text,
             flags => Flags(AT_FLAGS),
             &raw const attr => Fields(&MOUNT_ATTR),

@@ -12,6 +12,7 @@ use super::call::{call, describe};
 use super::cstr::Argv;
 use super::description::Call;
 use super::errno::Errno;
+use super::fd::BorrowedFd;
 use super::flags::CLONE_FLAGS;
 use super::observer::{after, before};
 use super::stack::Stack;
@@ -289,6 +290,15 @@ pub fn set_tid_address(word: &'static AtomicU32) {
 pub fn chdir(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the kernel only reads the path, which ends in a NUL.
     unsafe { call!(chdir(path.as_ptr() => Text)) }
+}
+
+/// `fchdir(fd)`: changes the working directory to an open directory. The descriptor can be one of O_PATH.
+///
+/// ENOTDIR: it is not a directory. EACCES: no permission to search it.
+/// <https://man7.org/linux/man-pages/man2/chdir.2.html>
+pub fn fchdir(fd: BorrowedFd) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { call!(fchdir(fd.raw() => Fd)) }
 }
 
 /// `clock_gettime(CLOCK_MONOTONIC, &timespec)`: the time in nanoseconds since an arbitrary moment.

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -42,18 +43,19 @@ pub struct Host {
     pub state: PathBuf,
     /// A directory for whatever else the test needs; anybody can look into it.
     pub dir: PathBuf,
-    mounts: String,
+    /// Those at the beginning, if the test can mount anything.
+    mounts: Option<String>,
 }
 
 impl Host {
     pub fn new(name: &str) -> Self {
-        enter_mount_namespace();
+        let mounts = enter_mount_namespace().then(mountinfo);
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let unique = format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(format!("container-test-{unique}"));
         fs::create_dir(&dir).unwrap();
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-        Self { id: unique, state: dir.join("state"), dir, mounts: mountinfo() }
+        Self { id: unique, state: dir.join("state"), dir, mounts }
     }
 
     /// `container ARGS`, with this test's directories and an environment that is otherwise the test's own.
@@ -133,9 +135,10 @@ impl Host {
     /// Whether the mounts are those from before the test.
     #[track_caller]
     pub fn assert_same_mounts(&self) {
+        let Some(before) = &self.mounts else { return };
         let now = mountinfo();
-        assert_eq!(lines_not_in(&self.mounts, &now), Vec::<String>::new(), "these have been mounted");
-        let gone = lines_not_in(&now, &self.mounts);
+        assert_eq!(lines_not_in(before, &now), Vec::<String>::new(), "these have been mounted");
+        let gone = lines_not_in(&now, before);
         wait_at_most(2, &format!("the places of these are gone too: {gone:#?}"), || {
             !gone.iter().any(|mount| has_mount_point(mount))
         });
@@ -232,18 +235,23 @@ pub fn shell(script: &str) -> String {
 
 /// Gives this thread a mount namespace of its own, unless it has one; what the thread starts is in it too. A mount of the
 /// machine does not appear in it. All of its mounts are shared, as systemd has them: a mount that gets out of a container
-/// appears here.
-fn enter_mount_namespace() {
+/// appears here. Returns whether it has one: an ordinary user cannot have one, and cannot mount anything.
+fn enter_mount_namespace() -> bool {
     thread_local!(static HAS_ONE: Cell<bool> = const { Cell::new(false) });
-    if HAS_ONE.replace(true) {
-        return;
+    if HAS_ONE.get() {
+        return true;
     }
     #[allow(unsafe_code)]
     // SAFETY: the flags do not contain CLONE_FILES, so all threads still have the same descriptors.
-    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.expect("the tests need root");
+    match unsafe { unshare_unsafe(UnshareFlags::NEWNS) } {
+        Err(Errno::PERM) => return false,
+        outcome => outcome.unwrap(),
+    }
     for propagation in [MountPropagationFlags::PRIVATE, MountPropagationFlags::SHARED] {
         mount_change("/", propagation | MountPropagationFlags::REC).unwrap();
     }
+    HAS_ONE.set(true);
+    true
 }
 
 /// The mounts that this thread sees, a line each. A mount keeps its line.
