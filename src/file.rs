@@ -9,6 +9,9 @@ use core::ffi::CStr;
 use crate::step::{self, Reported};
 use crate::sys::{self, Arena, BorrowedFd, Errno};
 
+/// The hint when a file does not fit into the arena.
+pub const TOO_LARGE: &[u8] = b"all lists together have 16 MiB of memory, and the file does not fit into it";
+
 /// Reads a whole regular file; None: there is no such file. The arena limits its size.
 pub fn read<'a>(arena: &'a Arena, path: &CStr) -> Result<Option<&'a [u8]>, Reported> {
     match read_up_to(arena, path, u64::MAX) {
@@ -17,7 +20,7 @@ pub fn read<'a>(arena: &'a Arena, path: &CStr) -> Result<Option<&'a [u8]>, Repor
         Err(errno) => {
             let hint: &[&[u8]] = match errno {
                 Errno::EISDIR | Errno::EINVAL => &[b"this is not a regular file"],
-                Errno::ENOMEM => &[b"the file does not fit into the memory for lists, 16 MiB"],
+                Errno::ENOMEM => &[TOO_LARGE],
                 _ => &[],
             };
             Err(step::failed_with(path, errno, hint))
