@@ -29,3 +29,24 @@ pub fn refuse_directories(spec: &Spec) -> Result<(), Reported> {
     }
     Ok(())
 }
+
+/// Lets every user open again what is an anonymous pipe, by its name in /proc/self/fd or /dev/stdin. The kernel gives such a pipe
+/// to the user who made it, with mode 0600, and the command may be another user.
+///
+/// A pipe has no name but those in /proc, and only a process that may trace the owner of the descriptor can follow these. So no
+/// other user gets in. The pipe keeps its owner, unlike with the fchown(2) of other runtimes: the program at the other end, or
+/// another container, may want to open it too.
+///
+/// Nothing else is changed, because it stays changed when the container has ended. A file, a FIFO or a device has a name, and
+/// the owner and the mode that its owner gave it. The caller's terminal would let its new owner read the caller's keys. A socket
+/// cannot be opened by a name at all.
+pub fn open_pipes_to_all() {
+    const PIPEFS_MAGIC: i64 = 0x5049_5045;
+    for (fd, _) in STDIO {
+        let is_fifo = sys::fstat(fd).is_ok_and(|status| status.mode & libc::S_IFMT == libc::S_IFIFO);
+        if is_fifo && sys::fstatfs(fd).is_ok_and(|status| status.magic == PIPEFS_MAGIC) {
+            // EPERM: this user namespace does not map the owner. The command can still use the descriptor.
+            let _ = sys::fchmod(fd, 0o666);
+        }
+    }
+}

@@ -74,3 +74,61 @@ fn a_closed_descriptor_does_not_become_one_that_leads_out() {
         }
     }
 }
+
+/// Runs a script of bash(1) in which `c ARGUMENT…` runs a command in a container.
+fn bash(host: &Host, script: &str) -> common::Outcome {
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &format!("c() {{ \"$PROGRAM\" \"${{o[@]}}\" \"$ID\" busybox \"$@\"; }}; {script}")]);
+    bash.env("PROGRAM", common::PROGRAM).env("ID", &host.id).current_dir(&host.dir).stdin(Stdio::null());
+    outcome(bash.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images()))
+}
+
+#[test]
+fn a_user_can_open_a_pipe_again_by_the_names_of_stdin_stdout_and_stderr() {
+    let host = Host::new("pipes");
+    for options in ["-u 1000:1000", "-u 1000:1000 --init", "--bare -u 1000:1000", "-u 0", ""] {
+        // --bare has the /dev of the image.
+        let dev = if options.starts_with("--bare") { "/proc/self/fd/" } else { "/dev/std" };
+        let [stdin, stdout, stderr] = if dev == "/dev/std" { ["in", "out", "err"] } else { ["0", "1", "2"] };
+        let script = format!(
+            "o=({options}); (echo in | c sh -c 'cat {dev}{stdin} > {dev}{stdout}; echo out > {dev}{stdout}; echo err > {dev}{stderr}' | cat) \\
+             2> >(sed 's/^/2: /' >&2) | cat; wait; sleep 0.1"
+        );
+        let ran = bash(&host, &script);
+        ran.assert(0, "in\nout\n", "2: err\n");
+    }
+}
+
+#[test]
+fn two_containers_with_two_users_can_open_the_same_pipe_and_so_can_its_owner() {
+    let host = Host::new("both");
+    let script = "{ chown 65534 /dev/stdout
+        o=(-u 1000:1000); c sh -c 'echo 1 > /dev/stdout'
+        o=(-u 1001:1001); c sh -c 'echo 2 > /dev/stdout'
+        o=(-u 1000:1000); c sh -c 'echo 3 > /dev/stdout'
+        setpriv --reuid 65534 --clear-groups sh -c 'echo owner > /dev/stdout; stat -L -c %u /dev/stdout'; } | cat";
+    bash(&host, script).assert_stdout("1\n2\n3\nowner\n65534\n");
+}
+
+#[test]
+fn what_is_not_an_anonymous_pipe_keeps_its_owner_and_its_mode() {
+    let host = Host::new("kept");
+    let script = "touch file; mkfifo fifo; mknod null c 1 3; chmod 600 file fifo null; o=(-u 1000:1000)
+        before=$(stat -c '%n %u:%g %a %z' file fifo null /dev/null)
+        c true < file >> file 2>> file
+        c true <> fifo > fifo 2>&1
+        c true < null > null 2> null
+        c true < /dev/null > /dev/null 2> /dev/null
+        [ \"$before\" = \"$(stat -c '%n %u:%g %a %z' file fifo null /dev/null)\" ] && echo the same";
+    bash(&host, script).assert_stdout("the same\n");
+}
+
+#[test]
+fn the_terminal_of_the_caller_keeps_its_owner_and_its_mode() {
+    let (host, mut pty) = (Host::new("terminal"), common::pty::Pty::new());
+    let options = ["-T", "-u", "1000:1000"];
+    let mut container =
+        pty.start(&host, &options, "busybox", &["stat", "-L", "-c", "owner %u mode %a", "/proc/self/fd/0"]);
+    pty.expect("owner 0 mode ");
+    assert_eq!(pty.end(&mut container), Some(0));
+}

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use crate::context::Identity;
+use crate::stdio;
 use crate::step::{self, Reported, Step, unless_bare};
 use crate::supervise::parent_death;
 use crate::sys::{self, BorrowedFd, Errno};
@@ -11,7 +12,7 @@ use crate::sys::{self, BorrowedFd, Errno};
 pub static STEP: Step = Step {
     name: "setuid",
     why: "From here on this process is the user of -u, who may do none of the above; or root, without the caller's groups.",
-    calls: &["fchown", "setgroups", "setgid", "setuid", "prctl", "write"],
+    calls: &["statx", "fstatfs", "fchmod", "fchown", "setgroups", "setgid", "setuid", "prctl", "write"],
     chapter: "14-command.md",
     when: |spec| unless_bare(spec) || spec.options.user.is_some(),
     inside: Some(|context| {
@@ -30,6 +31,9 @@ pub static STEP: Step = Step {
 /// Becomes the user. The terminal and the groups come first, since only root can change them; the user comes last, because
 /// root's capabilities go with it.
 pub fn become_user(identity: &Identity, pty_slave: Option<BorrowedFd>) -> Result<(), Reported> {
+    if identity.uid != 0 {
+        stdio::open_pipes_to_all();
+    }
     // The user can then open the terminal again by its name. Without CAP_CHOWN it stays root's, and can be used all the same.
     let _ = pty_slave.map(|pty_slave| sys::fchown(pty_slave, identity.uid));
     sys::setgroups(identity.groups).map_err(|errno| failed(c"setgroups", errno))?;

@@ -61,7 +61,6 @@ impl Arena {
     /// Lends all free memory to `fill`, and hands out as many bytes from its beginning as `fill` returns.
     ///
     /// `fill` must leave the other bytes zero. ENOMEM: as [`Arena::string`]. After an error of `fill` the arena is full.
-    #[expect(clippy::mut_from_ref, reason = "each call returns other bytes")]
     pub fn fill(&self, fill: impl FnOnce(&mut [u8]) -> Result<usize, Errno>) -> Result<&mut [u8], Errno> {
         let start = self.used.get();
         let free = self.bytes(SIZE - start)?;
