@@ -188,7 +188,7 @@ impl Line {
     fn call(&mut self, call: &Call) {
         self.put(call.name().as_bytes()).put(b"(");
         for (index, argument) in call.arguments().enumerate() {
-            if index > 0 && !self.put(b",").break_before(width(&argument) - 1) {
+            if index > 0 && !self.put(b",").break_before(width(&argument) + 1) {
                 self.put(b" ");
             }
             self.argument(argument);
@@ -310,6 +310,7 @@ impl Line {
         self.put(b" = ");
         match result {
             Ok(address) if call.name() == "mmap" => self.digits(address, 4, b"0x"),
+            Ok(mask) if call.name() == "umask" => self.digits(mask, 3, b"0"),
             Ok(value) => self.number(value as u32),
             Err(errno) => {
                 let (name, meaning) = errno_names::describe(errno).unwrap_or(("an errno", "without a name"));

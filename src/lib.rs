@@ -22,7 +22,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
-// The unsafe core, and text without an allocator.
+// The core, and text without an allocator.
 pub mod sys;
 
 pub mod text;

@@ -4,7 +4,7 @@ use crate::step::Step;
 
 /// The parent's column.
 pub static PARENT: [&Step; 10] =
-    [&PARSE, &ENVFILE, &INHERITED, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
+    [&PARSE, &ENVFILE, &INHERIT, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
 
 /// The command line becomes a Spec.
 pub static PARSE: Step = Step {
@@ -25,8 +25,8 @@ pub static ENVFILE: Step = Step {
 };
 
 /// What the caller left to this process does not reach the container.
-pub static INHERITED: Step = Step {
-    name: "inherited",
+pub static INHERIT: Step = Step {
+    name: "inherit",
     why: "Open files, directories and the umask of the caller must not reach the container.",
     calls: &["close_range", "umask", "statx"],
     chapter: "10-exec.md",
@@ -104,6 +104,11 @@ pub static WAIT: Step = Step {
         "write",
         "kill",
         "wait4",
+        // After a failure, what this run made is removed.
+        "umount2",
+        "openat",
+        "openat2",
+        "statx",
         "exit_group",
     ],
     chapter: "11-wait.md",
@@ -120,4 +125,9 @@ pub static SANDBOX: Step = Step {
 };
 
 /// Not in the column: the output of --help, --steps and --version.
-pub static WRITE: Step = Step { name: "write", ..Step::NEW };
+pub static WRITE: Step = Step {
+    name: "write",
+    why: "The text that was asked for goes to stdout.",
+    calls: &["write"],
+    ..Step::NEW
+};

@@ -32,6 +32,8 @@ pub struct Paths<'a> {
     pub work: &'a CStr,
     /// The mount point of the overlay.
     pub merged: &'a CStr,
+    /// The mark of a volatile mount in `work`: two directories, one in the other, and a file.
+    pub volatile_mark: [&'a CStr; 3],
 }
 
 /// The directory of the image.
@@ -56,6 +58,11 @@ impl<'a> Paths<'a> {
             etc_layer: below(b"/names")?,
             work: below(b"/work")?,
             merged: below(b"/merged")?,
+            volatile_mark: [
+                below(b"/work/work/incompat")?,
+                below(b"/work/work/incompat/volatile")?,
+                below(b"/work/work/incompat/volatile/dirty")?,
+            ],
         })
     }
 
@@ -70,6 +77,7 @@ impl<'a> Paths<'a> {
             etc_layer: c"names",
             work: c"work",
             merged: c"merged",
+            volatile_mark: [c""; 3], // The mount is not volatile.
         }
     }
 }

@@ -4,7 +4,7 @@
 //! parent                                    child
 //!   parse    argv -> Spec                     private  no mount here shows outside
 //!   envfile  the files of --env-file          volume   -v: what comes from the host
-//!   inherited no open file of the caller      tmpstate --rm: the container's files, in memory
+//!   inherit  no open file of the caller       tmpstate --rm: the container's files, in memory
 //!   image    look at images/IMAGE             hostname the container's host name
 //!   state    make, check, lock the directory  etc      /etc/hosts, /etc/resolv.conf
 //!   stack    mmap, guard area                 overlay  a writable view of the image
@@ -60,7 +60,7 @@ pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, R
     for step in spec.options.skipped {
         step::announce_skipped(step);
     }
-    begin(&parent::INHERITED);
+    begin(&parent::INHERIT);
     sys::close_inherited().map_err(failed)?;
     sys::umask(0o022);
     if !spec.options.bare {
@@ -70,24 +70,20 @@ pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, R
     let image = image_path(spec, arena).map_err(failed)?;
     find_image(spec, image, arena)?;
     begin(&parent::STATE);
-    let state = if spec.options.is_temporary { None } else { Some(State::prepare(spec, arena)?) };
-    let paths = match &state {
-        Some(state) => state.paths(image).map_err(failed)?,
-        None => Paths::in_memory(image),
+    let (state, paths) = if spec.options.is_temporary {
+        (None, Paths::in_memory(image))
+    } else {
+        let (state, paths) = State::prepare(spec, image, arena)?;
+        (Some(state), paths)
     };
-    match start_child(spec, &paths, arena, process) {
-        Ok(running) => {
-            state.map(State::keep);
-            Ok(running)
-        }
-        Err(reported) => {
-            if spec.skips("private") {
-                sandbox::unmount_leaked(if spec.options.is_temporary { image } else { paths.merged });
-            }
-            state.map(|state| state.discard(Some(&paths)));
-            Err(reported)
-        }
+    let outcome = start_child(spec, &paths, arena, process);
+    if outcome.is_err() && spec.skips("private") {
+        sandbox::unmount_leaked(if spec.options.is_temporary { image } else { paths.merged });
     }
+    if let Some(state) = state {
+        if outcome.is_ok() { state.keep() } else { state.discard() }
+    }
+    outcome
 }
 
 impl Running {
@@ -141,11 +137,11 @@ fn start_child(spec: &Spec, paths: &Paths, arena: &Arena, process: &Process) -> 
     drop(child_end); // The channel ends once the child has closed its end too.
     let child = child?;
     let (pty_master, was_told) = receive_from_child(parent_end, has_terminal).map_err(failed)?;
+    if spec.is_volatile() {
+        state::remove_volatile_mark(paths);
+    }
     if child_failed || was_told {
         return Err(Reported::from_status(supervise::wait(child).map_err(failed)?));
-    }
-    if spec.is_volatile() {
-        state::remove_volatile_mark(arena, paths.work);
     }
     let is_pid1 = !spec.options.init && !spec.options.host_pid;
     let is_terminal_forced = spec.options.terminal == Terminal::Always;

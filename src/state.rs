@@ -20,11 +20,13 @@ pub const ETC_LAYER_FILES: [&CStr; 3] = [c"etc/hosts", c"etc/hostname", c"etc/re
 /// The directory of one container. A value proves that the directory is the owner's and is locked.
 pub struct State<'a> {
     spec: &'a Spec<'a>,
+    image: &'a CStr,
     arena: &'a Arena,
     /// The directory of all containers.
     base: &'a CStr,
-    /// The directory of this one.
-    container: &'a CStr,
+    /// None until `base` is checked.
+    paths: Option<Paths<'a>>,
+    /// The container's directory, with a lock on it.
     lock: Option<OwnedFd>,
     /// Whether this run made the base directory. A run that fails removes what it made.
     made_base: bool,
@@ -37,29 +39,30 @@ pub struct State<'a> {
 const MOST_TRIES: usize = 100;
 
 impl<'a> State<'a> {
-    /// Makes the directory or checks it, and takes the lock.
-    pub fn prepare(spec: &'a Spec<'a>, arena: &'a Arena) -> Result<Self, Reported> {
+    /// Makes the directory or checks it, and takes the lock. Returns the paths as well.
+    pub fn prepare(
+        spec: &'a Spec<'a>,
+        image: &'a CStr,
+        arena: &'a Arena,
+    ) -> Result<(Self, Paths<'a>), Reported> {
+        let base = base_path(spec, arena).map_err(|errno| step::failed(c"", errno))?;
         let mut state = Self {
             spec,
+            image,
             arena,
-            base: base_path(spec, arena).map_err(|errno| step::failed(c"", errno))?,
-            container: c"",
+            base,
+            paths: None,
             lock: None,
             made_base: false,
             made_container: false,
         };
         match state.make() {
-            Ok(()) => Ok(state),
+            Ok(paths) => Ok((state, paths)),
             Err(reported) => {
-                state.discard(None);
+                state.discard();
                 Err(reported)
             }
         }
-    }
-
-    /// The paths of this container with that image.
-    pub fn paths(&self, image: &'a CStr) -> Result<Paths<'a>, Errno> {
-        Paths::new(image, self.container, self.arena)
     }
 
     /// Keeps the directory locked until this process ends.
@@ -67,7 +70,8 @@ impl<'a> State<'a> {
         self.lock.map(OwnedFd::leak);
     }
 
-    fn make(&mut self) -> Result<(), Reported> {
+    fn make(&mut self) -> Result<Paths<'a>, Reported> {
+        let failed = |errno| step::failed(c"", errno);
         for _ in 0..MOST_TRIES {
             let is_new = make_or_check(self.base, self.spec.owner)?;
             self.made_base |= is_new.ok_or_else(|| step::failed(self.base, Errno::ENOENT))?;
@@ -76,75 +80,68 @@ impl<'a> State<'a> {
                 check_ancestors(self.base, self.spec.owner, self.arena)?;
             }
             let container = self.arena.string(&[self.base.to_bytes(), b"/", self.spec.id.as_bytes()]);
-            self.container = container.map_err(|errno| step::failed(c"", errno))?;
-            if self.lock()? {
-                return Ok(());
+            let paths = Paths::new(self.image, container.map_err(failed)?, self.arena).map_err(failed)?;
+            self.paths = Some(paths);
+            if self.lock(&paths)? {
+                return Ok(paths);
             }
         }
-        Err(step::failed(self.container, Errno::ENOENT))
+        Err(step::failed(self.base, Errno::ENOENT))
     }
 
     /// Opens the container's directory, which is made if it is missing, and locks it; false if another run removed it meanwhile.
-    fn lock(&mut self) -> Result<bool, Reported> {
-        let path = self.container;
+    fn lock(&mut self, paths: &Paths) -> Result<bool, Reported> {
+        let path = paths.container;
         let failed = |errno| step::failed(path, errno);
-        let opened = match open_directory(path) {
-            Err(Errno::ENOENT) => match sys::mkdirat(CWD, path, 0o700) {
-                Ok(()) => {
-                    self.made_container = true;
-                    open_directory(path)
-                }
-                Err(Errno::EEXIST | Errno::ENOENT) => return Ok(false),
-                Err(errno) => return Err(failed(errno)),
-            },
-            opened => opened,
-        };
+        let (opened, is_new) = open_or_make(path);
         let lock = match opened {
             Ok(lock) => lock,
             Err(Errno::ENOENT) => return Ok(false),
-            // Not a directory: the check says what it is.
+            // If it is not a directory, the check says what it is.
             Err(errno) => {
-                return match sys::lstat(path) {
-                    Ok(status) => check(path, status, self.spec.owner).and(Err(failed(errno))),
-                    Err(errno) => Err(failed(errno)),
-                };
+                let status = sys::lstat(path).map_err(failed)?;
+                return check(path, status, self.spec.owner).and_then(|()| Err(failed(errno)));
             }
         };
-        match sys::flock(lock.borrow()) {
-            Ok(()) => {}
-            Err(Errno::EAGAIN) => return Err(already_running(self.spec, path, &lock)),
-            Err(errno) => return Err(failed(errno)),
-        }
+        sys::flock(lock.borrow()).map_err(|errno| match errno {
+            Errno::EAGAIN => already_running(self.spec, path, &lock),
+            _ => failed(errno),
+        })?;
         let status = sys::fstat(lock.borrow()).map_err(failed)?;
         if status.nlink == 0 {
             return Ok(false); // Another run removed the directory after this one had opened it.
         }
         check(path, status, self.spec.owner)?;
-        self.lock = Some(lock);
-        if self.made_container {
-            make_parts(&self.paths(c"").map_err(failed)?).map(|()| true)
-        } else {
-            Ok(true)
-        }
+        (self.lock, self.made_container) = (Some(lock), is_new);
+        if is_new { make_parts(paths).map(|()| true) } else { Ok(true) }
     }
 
     /// After a failure: removes what this run made. It removes only empty directories, so that nothing that a container wrote can
-    /// be lost. `paths` are there if the run came so far that the container's directory may have something in it.
-    pub fn discard(self, paths: Option<&Paths>) {
-        if self.made_container {
-            if let Some(paths) = paths {
-                remove_parts(self.spec, paths, self.arena);
-            } else if let Ok(paths) = self.paths(c"") {
-                remove_parts(self.spec, &paths, self.arena);
-            }
-            // It is removed while it is locked: a run that waits for it finds that it is gone, and starts again.
-            if sys::rmdir(CWD, self.container).is_err() {
+    /// be lost.
+    pub fn discard(self) {
+        if let (Some(paths), true) = (&self.paths, self.made_container) {
+            remove_parts(self.spec, paths);
+            // It is removed while it is locked: a run that has opened it finds that it is gone, and starts again.
+            if sys::rmdir(CWD, paths.container).is_err() {
                 return; // Something is left in it.
             }
         }
         if self.made_base {
             let _ = sys::rmdir(CWD, self.base); // Another container may be in it by now.
         }
+    }
+}
+
+/// Opens a directory, or makes it and opens it; says whether it is new. ENOENT: it has just been made or removed by another run, or the
+/// directory above it is missing.
+fn open_or_make(path: &CStr) -> (Result<OwnedFd, Errno>, bool) {
+    match open_directory(path) {
+        Err(Errno::ENOENT) => match sys::mkdirat(CWD, path, 0o700) {
+            Ok(()) => (open_directory(path), true),
+            Err(Errno::EEXIST) => (Err(Errno::ENOENT), false),
+            Err(errno) => (Err(errno), false),
+        },
+        opened => (opened, false),
     }
 }
 
@@ -161,7 +158,7 @@ fn base_path<'a>(spec: &Spec<'a>, arena: &'a Arena) -> Result<&'a CStr, Errno> {
 /// The absolute path of a directory, without symbolic links, `.` and `..`.
 fn resolve<'a>(path: &CStr, arena: &'a Arena) -> Result<&'a CStr, Reported> {
     let absolute = || {
-        let here = sys::openat(c".", libc::O_PATH | libc::O_DIRECTORY, 0)?;
+        let here = sys::open_existing(c".", libc::O_PATH | libc::O_DIRECTORY)?;
         let buffer = arena.bytes(libc::PATH_MAX as usize)?;
         sys::chdir(path)?;
         let outcome = sys::getcwd(buffer);
@@ -193,7 +190,7 @@ fn check_ancestors(path: &CStr, owner: u32, arena: &Arena) -> Result<(), Reporte
 
 /// Opens a directory for reading, which flock(2) needs. A symbolic link is not followed.
 fn open_directory(path: &CStr) -> Result<OwnedFd, Errno> {
-    sys::open_to_read(path, libc::O_DIRECTORY | libc::O_NOFOLLOW)
+    sys::open_existing(path, libc::O_DIRECTORY | libc::O_NOFOLLOW)
 }
 
 /// Makes `upper`, `work` and `merged` where they are missing. The mode of `upper` is that of the container's root.
@@ -205,21 +202,23 @@ pub fn make_parts(paths: &Paths) -> Result<(), Reported> {
 }
 
 /// Removes the parts of the container's directory that are empty. What cannot be removed is in use, or holds something: it stays.
-fn remove_parts(spec: &Spec, paths: &Paths, arena: &Arena) {
-    if let Ok(upper) = sys::openat(paths.upper, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
+fn remove_parts(spec: &Spec, paths: &Paths) {
+    if let Ok(upper) = sys::open_existing(paths.upper, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW) {
         let places = spec.options.mounts.iter().map(Mount::dir).chain(spec.options.workdir);
         // Steps make /proc and /dev if the image has none.
         for place in places.chain([c"/proc", c"/dev"]) {
-            remove_place(arena, &upper, place);
+            remove_place(&upper, place);
         }
     }
-    if let Ok(layer) = sys::openat(paths.etc_layer, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
+    if let Ok(layer) =
+        sys::open_existing(paths.etc_layer, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW)
+    {
         for file in ETC_LAYER_FILES {
             let _ = sys::unlink(layer.borrow(), file);
         }
         let _ = sys::rmdir(layer.borrow(), c"etc");
     }
-    if let Ok(work) = sys::openat(paths.work, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
+    if let Ok(work) = sys::open_existing(paths.work, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW) {
         // overlayfs makes work/work, and work/index where its index is on.
         let _ = sys::rmdir(work.borrow(), c"work");
         let _ = sys::rmdir(work.borrow(), c"index");
@@ -231,17 +230,23 @@ fn remove_parts(spec: &Spec, paths: &Paths, arena: &Arena) {
 
 /// Removes a place that a step made in `upper`, and the directories above it, if they are empty. `upper` is the root for the path, as
 /// it was in the container. What a symbolic link leads to is left alone.
-fn remove_place(arena: &Arena, upper: &OwnedFd, place: &CStr) {
-    let mut rest = place.to_bytes();
-    while let Some(slash) = last_index(rest, b'/') {
-        let (above, name) =
-            (rest.get(..slash).unwrap_or_default(), rest.get(slash + 1..).unwrap_or_default());
-        if let (Ok(above), Ok(name)) = (arena.string(&[b"/", above]), arena.string(&[name]))
+fn remove_place(upper: &OwnedFd, place: &CStr) {
+    // The path is shortened in a buffer. The arena may be full: that may be the failure.
+    let buffer = &mut [0; libc::PATH_MAX as usize];
+    for (to, from) in buffer.iter_mut().zip(place.to_bytes()) {
+        *to = *from;
+    }
+    let mut len = place.count_bytes();
+    while let Some(slash) = buffer.get(..len).and_then(|path| last_index(path, b'/')) {
+        buffer.get_mut(slash..=slash).unwrap_or_default().fill(0);
+        let name = buffer.get(slash + 1..).map(CStr::from_bytes_until_nul);
+        let above = if slash == 0 { Ok(c"/") } else { CStr::from_bytes_until_nul(buffer) };
+        if let (Ok(above), Some(Ok(name))) = (above, name)
             && let Ok(directory) = sys::openat2_in_root(upper.borrow(), above)
         {
             remove_empty(&directory, name);
         }
-        rest = above;
+        len = slash;
     }
 }
 
@@ -261,12 +266,12 @@ fn remove_empty(directory: &OwnedFd, name: &CStr) {
 ///
 /// overlayfs refuses to mount directories with such a mark, because writes to them may have been lost. It looks for the mark
 /// only when it mounts. <https://docs.kernel.org/filesystems/overlayfs.html#volatile-mount>
-pub fn remove_volatile_mark(arena: &Arena, work: &CStr) -> bool {
-    let below = |name: &[u8]| arena.string(&[work.to_bytes(), b"/work/incompat", name]).unwrap_or_default();
+pub fn remove_volatile_mark(paths: &Paths) -> bool {
+    let [incompat, volatile, dirty] = paths.volatile_mark;
     // If there is no mark, there is nothing to remove. If the mark stays, the next run tries again.
-    let _ = sys::unlink(CWD, below(b"/volatile/dirty"));
-    let outcome = sys::rmdir(CWD, below(b"/volatile"));
-    let _ = sys::rmdir(CWD, below(b"")); // Likewise.
+    let _ = sys::unlink(CWD, dirty);
+    let outcome = sys::rmdir(CWD, volatile);
+    let _ = sys::rmdir(CWD, incompat); // Likewise.
     outcome.is_ok()
 }
 
@@ -284,7 +289,7 @@ fn already_running(spec: &Spec, path: &CStr, lock: &OwnedFd) -> Reported {
 /// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:131089 0 EOF` (proc_locks(5)).
 fn find_holder(lock: &OwnedFd) -> Option<u32> {
     let inode = sys::fstat(lock.borrow()).ok()?.ino;
-    let file = sys::open_to_read(c"/proc/locks", 0).ok()?;
+    let file = sys::open_existing(c"/proc/locks", 0).ok()?;
     let buffer = &mut [0; 4096];
     let mut offset = 0;
     loop {

@@ -19,7 +19,7 @@ fn a_directory_as_stdin_stdout_or_stderr_is_refused_by_name_before_anything_is_m
     let host = Host::new("directory");
     let said = |name: &str| {
         format!(
-            "container: inherited {name}: EISDIR (Is a directory)\n\
+            "container: inherit {name}: EISDIR (Is a directory)\n\
              hint: a directory of the host leads out of the container: use /dev/null, or -v to share the directory\n"
         )
     };

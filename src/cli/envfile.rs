@@ -42,7 +42,7 @@ pub fn read_all<'a>(
 
 /// ENOMEM: the arena is full.
 fn read<'a>(arena: &'a Arena, path: &CStr) -> Result<&'a [u8], Errno> {
-    let file = sys::open_to_read(path, libc::O_NOCTTY)?;
+    let file = sys::open_existing(path, libc::O_NOCTTY)?;
     arena.fill(|free| read_to_end(file.borrow(), free)).map(|text| &*text)
 }
 

@@ -50,7 +50,8 @@ pub fn make_etc_layer(arena: &Arena, paths: &Paths, hostname: Name) -> Result<bo
     let [hosts, hostname, resolver] = ETC_LAYER_FILES;
     layer.put(hosts, &[HOSTS, name, b"\n"])?;
     layer.put(hostname, &[name, b"\n"])?;
-    match read_resolver(arena) {
+    let buffer = arena.bytes(libc::PATH_MAX as usize).map_err(|errno| step::failed(c"", errno))?;
+    match read_resolver(buffer) {
         Some(content) => layer.put(resolver, &[content])?,
         None => remove(joined(arena, &[paths.etc_layer.to_bytes(), b"/", resolver.to_bytes()])?)?,
     }
@@ -65,10 +66,9 @@ fn joined<'a>(arena: &'a Arena, parts: &[&[u8]]) -> Result<&'a CStr, Reported> {
 
 /// The host's own resolv.conf: the network is the host's, and so are the name servers. None if it cannot be read: then names
 /// cannot be looked up on the host either.
-fn read_resolver(arena: &Arena) -> Option<&[u8]> {
-    let buffer = arena.bytes(libc::PATH_MAX as usize).ok()?;
+fn read_resolver(buffer: &mut [u8]) -> Option<&[u8]> {
     let size = buffer.len();
-    let file = sys::open_to_read(c"/etc/resolv.conf", libc::O_NONBLOCK).ok()?.leak();
+    let file = sys::open_existing(c"/etc/resolv.conf", libc::O_NONBLOCK).ok()?.leak();
     let len = sys::pread(file, buffer, 0).ok()?;
     let read = buffer.get(..len)?;
     // A longer file is cut at the end of a line.
@@ -122,7 +122,7 @@ impl Layer<'_> {
     fn is_there(&self, path: &CStr, content: &[u8]) -> Result<bool, Errno> {
         // One byte more, to notice a file that is longer.
         let buffer = self.arena.bytes(content.len() + 1)?;
-        let file = left_open(sys::open_to_read(path, libc::O_NOFOLLOW))?;
+        let file = left_open(sys::open_existing(path, libc::O_NOFOLLOW))?;
         let len = sys::pread(file, buffer, 0)?;
         Ok(buffer.get(..len) == Some(content))
     }

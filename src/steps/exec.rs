@@ -91,14 +91,14 @@ struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     /// The name itself if there is a slash in it; else one path in each directory. A directory without a name is the working
-    /// directory. An ENOMEM ends the list.
-    fn iter(&self) -> impl Iterator<Item = &'a CStr> {
+    /// directory. ENOMEM: the arena is full.
+    fn iter(&self) -> impl Iterator<Item = Result<&'a CStr, Errno>> {
         let (arena, name) = (self.arena, self.name.to_bytes());
         let path = if name.contains(&b'/') { b"" } else { self.path };
         let directories = split(path, b':').filter(|_| !name.is_empty());
-        directories.map_while(move |directory| {
+        directories.map(move |directory| {
             let slash: &[u8] = if directory.is_empty() { b"" } else { b"/" };
-            arena.string(&[directory, slash, name]).ok()
+            arena.string(&[directory, slash, name])
         })
     }
 }
@@ -107,7 +107,11 @@ impl<'a> Candidates<'a> {
 fn search(arena: &Arena, candidates: &Candidates, command: Command, envp: Argv) -> Errno {
     let mut remembered = Errno::ENOENT;
     for path in candidates.iter() {
-        match run(arena, path, command, envp) {
+        let errno = match path {
+            Ok(path) => run(arena, path, command, envp),
+            Err(errno) => errno,
+        };
+        match errno {
             Errno::ENOENT | Errno::ENOTDIR if remembered == Errno::EACCES => {}
             errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => remembered = errno,
             errno => return errno,
@@ -168,7 +172,7 @@ fn explain_failure(candidates: &Candidates, errno: Errno) -> Reported {
 /// Either no candidate is there. Or one is, and its interpreter is missing, or an interpreter's interpreter.
 fn explain_not_found(candidates: &Candidates, errno: Errno) -> Reported {
     let name = candidates.name;
-    let Some(path) = candidates.iter().find(|path| sys::stat(path).is_ok()) else {
+    let Some(path) = candidates.iter().flatten().find(|path| sys::stat(path).is_ok()) else {
         let is_option = name.to_bytes().starts_with(b"-");
         let hint: &[&[u8]] = if is_option { &[b"options stand before ID"] } else { &[] };
         return step::failed_with(visible(name), errno, hint).with_status(NOT_FOUND);

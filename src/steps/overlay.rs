@@ -11,7 +11,7 @@ use crate::sys::{self, Arena, Errno, List};
 pub static STEP: Step = Step {
     name: "overlay",
     why: "The container must be able to write, and the image must not change: writes go above it.",
-    calls: &["mount", "unlinkat", "statfs"],
+    calls: &["mount", "statx", "mkdirat", "unlinkat", "statfs"],
     chapter: "06-overlay.md",
     outside: Some(|context| {
         mount_overlay(context.arena, context.paths, context.has_etc_layer, context.spec.is_volatile())
@@ -40,15 +40,15 @@ pub fn mount_overlay(
         return Err(step::failed_with(merged, Errno::ENAMETOOLONG, &[TOO_LONG]));
     }
     let mount = || sys::mount(c"overlay", merged, c"overlay", libc::MS_RELATIME, options);
-    let outcome = match mount() {
-        Err(Errno::EINVAL) if remove_volatile_mark(arena, paths.work) => mount(),
-        // An earlier run was killed before it had made all directories. `merged` is the last of them.
-        Err(Errno::ENOENT) if sys::lstat(merged) == Err(Errno::ENOENT) => {
-            make_parts(paths)?;
-            mount()
-        }
-        outcome => outcome,
-    };
+    let mut outcome = mount();
+    // An earlier run was killed before it had made all directories. `merged` is the last of them.
+    if outcome == Err(Errno::ENOENT) && sys::lstat(merged) == Err(Errno::ENOENT) {
+        make_parts(paths)?;
+        outcome = mount();
+    }
+    if outcome == Err(Errno::EINVAL) && remove_volatile_mark(paths) {
+        outcome = mount();
+    }
     outcome.map_err(|errno| diagnose(paths, errno))?;
     // overlayfs mounts read-only, without an error, if it cannot make a directory in `work`.
     match sys::statfs(merged) {

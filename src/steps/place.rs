@@ -32,7 +32,7 @@ pub fn open_place(arena: &Arena, place: &CStr, kind: Kind) -> Result<BorrowedFd<
     };
     opened.map(OwnedFd::leak).map_err(|errno| {
         let hint: &[&[u8]] = match errno {
-            Errno::ENOENT | Errno::EEXIST => &[DANGLING],
+            Errno::ENOENT => &[DANGLING],
             Errno::ELOOP => &[MAGIC],
             _ => &[],
         };
@@ -55,11 +55,16 @@ fn make_place(arena: &Arena, place: &CStr, kind: Kind) -> Result<OwnedFd, Errno>
     Ok(here)
 }
 
-/// Makes a file or a directory and opens it. ELOOP or ENOTDIR: another process has replaced it by a symbolic link.
+/// Makes a file or a directory and opens it. ENOENT: its name is a symbolic link that leads to nothing. ELOOP: another process has
+/// replaced it by a symbolic link.
 fn make_component(dir: &OwnedFd, name: &CStr, kind: Kind) -> Result<OwnedFd, Errno> {
-    match kind {
-        Kind::Directory => sys::mkdirat(dir.borrow(), name, 0o755)?,
-        Kind::File => sys::mknod_file(dir.borrow(), name, 0o644)?,
+    let made = match kind {
+        Kind::Directory => sys::mkdirat(dir.borrow(), name, 0o755),
+        Kind::File => sys::mknod_file(dir.borrow(), name, 0o644),
+    };
+    if made == Err(Errno::EEXIST) {
+        return Err(Errno::ENOENT);
     }
+    made?;
     sys::openat2_in_root(dir.borrow(), name)
 }

@@ -46,7 +46,7 @@ const fn value_of(digit: u8) -> u8 {
 
 /// Reads the beginning of a file of /proc.
 pub fn read_file<'b>(path: &core::ffi::CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let file = sys::open_to_read(path, 0).ok()?;
+    let file = sys::open_existing(path, 0).ok()?;
     let len = sys::pread(file.borrow(), buffer, 0).ok()?;
     buffer.get(..len)
 }

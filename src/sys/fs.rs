@@ -21,11 +21,11 @@ pub fn openat(path: &CStr, flags: c_int, mode: u32) -> Result<OwnedFd, Errno> {
     unsafe { call!(openat(CWD.raw() => Fd, path.as_ptr() => Text, flags => Flags(OPEN_FLAGS), mode => Mode)) }
 }
 
-/// `openat(AT_FDCWD, path, O_RDONLY | flags | O_CLOEXEC)`: opens an existing file for reading.
+/// `openat(AT_FDCWD, path, flags | O_CLOEXEC)`: opens an existing file, for reading unless the flags say otherwise.
 ///
 /// ENOENT, ENOTDIR, ELOOP, EACCES: as for [`openat`].
 /// <https://man7.org/linux/man-pages/man2/openat.2.html>
-pub fn open_to_read(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
+pub fn open_existing(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_CLOEXEC;
     // SAFETY: the kernel only reads the path, which ends in a NUL; the result owns the new descriptor.
     unsafe { call!(openat(CWD.raw() => Fd, path.as_ptr() => Text, flags => Flags(OPEN_FLAGS))) }

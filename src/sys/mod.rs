@@ -48,8 +48,8 @@ pub use fd::{BorrowedFd, CWD, OwnedFd, STDERR, STDIN, STDOUT};
 pub use flags::{Flag, signal_name};
 pub use fs::{
     FileStatus, FileSystemStatus, close_all, close_inherited, dup3, faccessat, fchmod, fchmodat, fchown,
-    flock, fstat, fstatfs, getcwd, lchown, lstat, mkdirat, mknod_file, open_to_read, openat, openat2_in_root,
-    openat2_without_magic, pread, read, rmdir, stat, statfs, symlink, umask, unlink, write,
+    flock, fstat, fstatfs, getcwd, lchown, lstat, mkdirat, mknod_file, open_existing, openat,
+    openat2_in_root, openat2_without_magic, pread, read, rmdir, stat, statfs, symlink, umask, unlink, write,
 };
 pub use initial::{Process, erase};
 pub use mount::{

@@ -1,6 +1,6 @@
 //! The code in the book is the source's, and all of the source is in the book.
 //!
-//! With SYNC_BOOK=1 what differs is written anew instead.
+//! With SYNC_BOOK=1 the test writes what differs.
 
 use crate::page::{Listing, Page, Wanted};
 use crate::source::{self, INTRODUCTION, Source};

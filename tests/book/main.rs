@@ -1,6 +1,6 @@
 //! The book is true: its code is the source's, its transcripts are run, its tables are compared with traces.
 //!
-//! `make sync-book` runs two of these tests with SYNC_BOOK=1: they write what they would otherwise find wrong. PAGE=NAME
+//! `make sync-book` runs two of these tests with SYNC_BOOK=1: they write the pages where they differ. PAGE=NAME
 //! limits that to the documents whose path holds NAME.
 
 #![allow(missing_docs, unreachable_pub)] // The modules are parts of one test.
@@ -35,14 +35,14 @@ pub fn book() -> Vec<(String, Page)> {
     page::pages(&docs())
 }
 
-/// Held by whoever reads and writes the pages, or has their examples run: tests run at the same time.
+/// Held while the pages are read and written, or their examples run: tests run at the same time.
 static PAGES: Mutex<()> = Mutex::new(());
 
 fn is_syncing() -> bool {
     std::env::var_os("SYNC_BOOK").is_some_and(|value| value == "1")
 }
 
-/// Whether a document is to be written anew, where it differs: PAGE is a part of its path.
+/// Whether a document is synced: PAGE is a part of its path.
 fn is_wanted(document: &str) -> bool {
     std::env::var("PAGE").map_or(true, |page| document.contains(&page))
 }

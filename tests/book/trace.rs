@@ -69,7 +69,11 @@ pub fn traces() -> Vec<Trace> {
     let host = Host::new("traces");
     let image = host.own_image("broken");
     fs::write(image.join("bin/no-loader"), "#!/no/such/interpreter\n").unwrap();
-    crate::common::shell(&format!("chmod +x '{}'", image.join("bin/no-loader").display()));
+    // The layer with the files of /etc gets the mode of the image's /etc.
+    crate::common::shell(&format!(
+        "cd '{}' && chmod +x bin/no-loader && mkdir -p etc && chmod 700 etc",
+        image.display()
+    ));
     let elsewhere = format!("CONTAINER_IMAGES={}", image.parent().unwrap().display());
     // On an overlay there can be no other overlay's upper layer.
     let refused = format!(
