@@ -44,7 +44,7 @@ fn read_up_to<'a>(arena: &'a Arena, path: &CStr, largest: u64) -> Result<&'a [u8
         _ => return Err(Errno::EINVAL),
     }
     // If another process puts a pipe or a terminal there meanwhile, these flags keep it from blocking.
-    let file = sys::openat(path, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY, 0)?;
+    let file = sys::open_existing(path, libc::O_NONBLOCK | libc::O_NOCTTY)?;
     fill(file.borrow(), arena.bytes(status.size as usize)?)
 }
 

@@ -11,7 +11,7 @@
 //!   signals  blocked, read from a descriptor  pivot    that view becomes the root
 //!   channel  for what the child sends         detach   the host's tree goes
 //!   clone    new namespaces                   proc     the processes of this container
-//!   wait     until the child has ended        dev      six devices, four links
+//!   wait     until the child has ended        dev      six devices, four links, shm
 //!                                             tty      a terminal that belongs to the container
 //!                                             attach   -v, --tmpfs: into their places
 //!                                             workdir  -w: where the command begins
