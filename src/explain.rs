@@ -66,7 +66,7 @@ fn before(call: &Call) -> bool {
     if is_printed_first(call) {
         let mut line = Line::new();
         line.begin();
-        line.call(call);
+        line.call(call, 0);
         return line.end();
     }
     if STYLE.load(Relaxed) != PLAIN {
@@ -84,7 +84,7 @@ fn after(call: &Call, result: Result<usize, Errno>) -> bool {
         line.put(b"    ").put(call.name().as_bytes());
     } else {
         line.begin();
-        line.call(call);
+        line.call(call, result_width(result));
     }
     line.result(call, result);
     if is_timed {
@@ -98,6 +98,21 @@ const COLUMNS: usize = 100;
 
 /// The columns that are kept free for an argument whose length is not worth counting.
 const SHORT: usize = 30;
+
+/// The columns that a result needs.
+fn result_width(result: Result<usize, Errno>) -> usize {
+    match result {
+        Ok(_) => " = 0x7f0000000000".len(),
+        Err(errno) => {
+            let (name, meaning) = describe(errno);
+            " = -1  ()".len() + name.len() + meaning.len()
+        }
+    }
+}
+
+fn describe(errno: Errno) -> (&'static str, &'static str) {
+    errno_names::describe(errno).unwrap_or(("an errno", "without a name"))
+}
 
 /// The columns that an argument needs.
 fn width(argument: &Argument) -> usize {
@@ -184,13 +199,17 @@ impl Line {
         self.column = 0;
     }
 
-    /// Prints `name(arguments)`, in the notation of strace(1).
-    fn call(&mut self, call: &Call) {
+    /// Prints `name(arguments)`, in the notation of strace(1). The result must fit into the last line.
+    fn call(&mut self, call: &Call, result_width: usize) {
         self.put(call.name().as_bytes()).put(b"(");
-        for (index, argument) in call.arguments().enumerate() {
-            if index > 0 && !self.put(b",").break_before(width(&argument) + 1) {
+        let mut arguments = call.arguments().peekable();
+        let mut is_first = true;
+        while let Some(argument) = arguments.next() {
+            let after = if arguments.peek().is_some() { 0 } else { result_width };
+            if !is_first && !self.put(b",").break_before(width(&argument) + 1 + after) {
                 self.put(b" ");
             }
+            is_first = false;
             self.argument(argument);
         }
         self.put(b")");
@@ -313,7 +332,7 @@ impl Line {
             Ok(mask) if call.name() == "umask" => self.digits(mask, 3, b"0"),
             Ok(value) => self.number(value as u32),
             Err(errno) => {
-                let (name, meaning) = errno_names::describe(errno).unwrap_or(("an errno", "without a name"));
+                let (name, meaning) = describe(errno);
                 self.colour(b"\x1b[31m").put(b"-1 ").put(name.as_bytes());
                 self.put(b" (").put(meaning.as_bytes()).put(b")").colour(b"\x1b[0m")
             }

@@ -86,7 +86,7 @@ impl<'a> State<'a> {
                 return Ok(paths);
             }
         }
-        Err(step::failed(self.base, Errno::ENOENT))
+        Err(step::failed(self.paths.map_or(self.base, |paths| paths.container), Errno::ENOENT))
     }
 
     /// Opens the container's directory, which is made if it is missing, and locks it; false if another run removed it meanwhile.
@@ -94,17 +94,22 @@ impl<'a> State<'a> {
         let path = paths.container;
         let failed = |errno| step::failed(path, errno);
         let (opened, is_new) = open_or_make(path);
+        self.made_container = is_new;
         let lock = match opened {
             Ok(lock) => lock,
             Err(Errno::ENOENT) => return Ok(false),
-            // If it is not a directory, the check says what it is.
-            Err(errno) => {
+            // It is not a directory. The check says what it is.
+            Err(errno @ (Errno::ENOTDIR | Errno::ELOOP)) => {
                 let status = sys::lstat(path).map_err(failed)?;
                 return check(path, status, self.spec.owner).and_then(|()| Err(failed(errno)));
             }
+            Err(errno) => return Err(failed(errno)),
         };
         sys::flock(lock.borrow()).map_err(|errno| match errno {
-            Errno::EAGAIN => already_running(self.spec, path, &lock),
+            Errno::EAGAIN => {
+                self.made_container = false; // It belongs to the run that has locked it first.
+                already_running(self.spec, path, &lock)
+            }
             _ => failed(errno),
         })?;
         let status = sys::fstat(lock.borrow()).map_err(failed)?;
@@ -112,7 +117,7 @@ impl<'a> State<'a> {
             return Ok(false); // Another run removed the directory after this one had opened it.
         }
         check(path, status, self.spec.owner)?;
-        (self.lock, self.made_container) = (Some(lock), is_new);
+        self.lock = Some(lock);
         if is_new { make_parts(paths).map(|()| true) } else { Ok(true) }
     }
 

@@ -284,7 +284,7 @@ fn wherever_the_memory_ends_it_is_reported_and_nothing_is_left() {
         }
         endings.insert(ran.stderr.split_whitespace().nth(1).unwrap_or_default().to_owned());
     }
-    assert!(endings.len() > 4, "the memory ends in several steps: {endings:?}");
+    assert!(endings.len() > 3, "the memory ends in several steps: {endings:?}");
 }
 
 #[test]
@@ -362,7 +362,8 @@ fn the_command_begins_in_its_directory_which_is_made() {
     };
     failed("/file", "ENOTDIR (Not a directory)");
     failed("/file/x", "ENOTDIR (Not a directory)");
-    failed("/dangling", "ENOENT (No such file or directory)");
+    let dangling = "ENOENT (No such file or directory)\nhint: a symbolic link on the path leads to nothing in the container";
+    failed("/dangling", dangling);
     failed(&format!("/{}", "a".repeat(300)), "ENAMETOOLONG (File name too long)");
     // Of a path that is longer than the kernel takes, the message has as much as that.
     let refused = pwd(&["-w", &"/a".repeat(3000)]);

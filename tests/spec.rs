@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use container::run;
 use container::spec::{
-    Account, Command, Limit, Mount, Name, RESOURCES, Spec, Terminal, Tmpfs, User, Variable, Volume,
+    Account, Command, Limit, Mount, Name, Options, RESOURCES, Spec, Terminal, Tmpfs, User, Variable, Volume,
 };
 use container::sys::{Arena, CStrPtr};
 use rustix::mount::{MountPropagationFlags, mount_change};
@@ -43,7 +43,7 @@ impl Places {
         Spec {
             images: &self.images,
             state: Some(&self.state),
-            terminal: Terminal::Never,
+            options: Options { terminal: Terminal::Never, ..Options::DEFAULT },
             ..Spec::new(Name::new(name).unwrap(), Name::new(c"busybox").unwrap(), command)
         }
     }
@@ -82,6 +82,12 @@ fn status(spec: &Spec) -> u8 {
     }
 }
 
+/// The same with some options changed.
+fn with<'a>(mut spec: Spec<'a>, change: impl FnOnce(&mut Options<'a>)) -> Spec<'a> {
+    change(&mut spec.options);
+    spec
+}
+
 /// What is wrong, in words.
 type Outcome = Result<(), String>;
 
@@ -94,8 +100,8 @@ fn the_least_spec_runs_and_has_the_commands_status() -> Outcome {
     let argv = words([c"sh", c"-c", c"exit 7"]);
     let spec = places.spec(c"least", Command::new(&argv).unwrap());
     expect("the exit status", status(&spec), 7)?;
-    expect("the exit status with bare", status(&Spec { bare: true, ..spec }), 7)?;
-    expect("the exit status with init", status(&Spec { init: true, ..spec }), 7)
+    expect("the exit status with bare", status(&with(spec, |options| options.bare = true)), 7)?;
+    expect("the exit status with init", status(&with(spec, |options| options.init = true)), 7)
 }
 
 fn each_field_of_a_spec_reaches_the_command() -> Outcome {
@@ -110,16 +116,18 @@ fn each_field_of_a_spec_reaches_the_command() -> Outcome {
         hard: 128,
     }];
     let variables = [c"A=1", c"A=2"].map(|entry| Variable::new(entry).unwrap());
-    let spec = Spec {
-        hostname: Name::new(c"a-host").unwrap(),
+    let options = Options {
+        terminal: Terminal::Never,
+        hostname: Name::new(c"a-host"),
         workdir: Some(c"/made/for/it"),
         user: Some(User { user: Account::Id(0), group: Some(Account::Id(7)), text: c"0:7" }),
         mounts: &mounts,
         limits: &limits,
         variables: &variables,
         read_only: true,
-        ..places.spec(c"fields", Command::new(&argv).unwrap())
+        ..Options::DEFAULT
     };
+    let spec = Spec { options, ..places.spec(c"fields", Command::new(&argv).unwrap()) };
     expect("the exit status", status(&spec), 0)?;
     expect(
         "what the container wrote",
@@ -132,12 +140,13 @@ fn files_are_there_again_and_a_temporary_container_leaves_none() -> Outcome {
     let places = Places::new("files");
     let mounts = [places.volume()];
     let argv = words([c"sh", c"-c", c"cat /kept >> /out/told 2> /dev/null; echo kept >> /kept"]);
-    let spec = Spec { mounts: &mounts, ..places.spec(c"files", Command::new(&argv).unwrap()) };
+    let spec = with(places.spec(c"files", Command::new(&argv).unwrap()), |options| options.mounts = &mounts);
     for _ in 0..2 {
         expect("the exit status", status(&spec), 0)?;
     }
     expect("what the second run found", &*places.written("told"), "kept\n")?;
-    let temporary = Spec { is_temporary: true, id: Name::new(c"temporary").unwrap(), ..spec };
+    let spec = Spec { id: Name::new(c"temporary").unwrap(), ..spec };
+    let temporary = with(spec, |options| options.is_temporary = true);
     for _ in 0..2 {
         expect("the exit status", status(&temporary), 0)?;
     }
@@ -150,7 +159,7 @@ fn one_process_runs_one_container_after_another() -> Outcome {
     let mounts = [places.volume()];
     let argv = words([c"sh", c"-c", c"echo $HOSTNAME >> /out/told"]);
     for name in [c"first", c"second", c"third"] {
-        let spec = Spec { mounts: &mounts, ..places.spec(name, Command::new(&argv).unwrap()) };
+        let spec = with(places.spec(name, Command::new(&argv).unwrap()), |options| options.mounts = &mounts);
         expect("the exit status", status(&spec), 0)?;
     }
     expect("what the containers wrote", &*places.written("told"), "first\nsecond\nthird\n")

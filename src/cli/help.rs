@@ -75,15 +75,25 @@ fn put_option(printer: &mut Printer, option: &Opt) {
 
 /// The names of the child's steps, in lines of 80 columns.
 fn put_step_names(printer: &mut Printer) {
-    const INDENT: usize = 6;
-    let mut column = INDENT;
-    for step in SEQUENCE {
-        if column + 1 + step.name.len() > 79 {
-            printer.put(b"\n      ");
-            column = INDENT;
+    printer.put(b" ");
+    put_wrapped(printer, SEQUENCE.iter().map(|step| step.name), 7, 79);
+}
+
+/// Words with a blank between them. Each line begins at a column and ends before another.
+fn put_wrapped<'w>(printer: &mut Printer, words: impl Iterator<Item = &'w str>, begin: usize, end: usize) {
+    let mut column = begin;
+    for word in words {
+        if column > begin && column + 1 + word.len() > end {
+            printer.put(b"\n");
+            put_padded(printer, &[], begin);
+            column = begin;
         }
-        printer.put(b" ").put(step.name.as_bytes());
-        column += 1 + step.name.len();
+        if column > begin {
+            printer.put(b" ");
+            column += 1;
+        }
+        printer.put(word.as_bytes());
+        column += word.len();
     }
 }
 
@@ -97,12 +107,8 @@ fn put_steps(printer: &mut Printer, heading: &[u8], steps: &[&Step]) {
     for step in steps {
         put_padded(printer, &[step.name.as_bytes()], NAME);
         put_padded(printer, &[step.chapter.as_bytes()], CHAPTER);
-        let mut separator: &[u8] = b"";
-        for call in step.calls {
-            printer.put(separator).put(call.as_bytes());
-            separator = b" ";
-        }
-        printer.put(if step.calls.is_empty() { b"-\n" } else { b"\n" });
+        put_wrapped(printer, step.calls.iter().copied(), NAME + CHAPTER, usize::MAX); // One line, for awk(1).
+        printer.put(b"\n");
         put_padded(printer, &[], NAME + CHAPTER);
         printer.put(step.why.as_bytes()).put(b"\n");
     }

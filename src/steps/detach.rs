@@ -7,7 +7,7 @@ use crate::sys;
 /// The row of this step.
 pub static STEP: Step = Step {
     name: "detach",
-    why: "The host's tree is still mounted on top of the new root: once it is detached, no path leads to it.",
+    why: "The host's tree is still mounted on the new root: once it is detached, no path leads to it.",
     calls: &["umount2"],
     chapter: "08-detach.md",
     inside: Some(|context| detach(context.spec)),

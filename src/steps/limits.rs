@@ -7,7 +7,7 @@ use crate::sys::{self, Errno};
 /// The row of this step.
 pub static STEP: Step = Step {
     name: "limits",
-    why: "Limits come after the steps that they would limit, and while this is root, which may raise them.",
+    why: "Limits come after the steps that they would hinder, and while root may still raise them.",
     calls: &["prlimit64"],
     chapter: "14-command.md",
     when: |spec| !spec.options.limits.is_empty(),
