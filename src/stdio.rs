@@ -22,9 +22,12 @@ pub fn refuse_directories(spec: &Spec) -> Result<(), Reported> {
         return Ok(());
     }
     for (fd, name) in STDIO {
-        // A descriptor that the caller has closed leads nowhere: EBADF.
-        if sys::fstat(fd).is_ok_and(|status| status.mode & libc::S_IFMT == libc::S_IFDIR) {
-            return Err(step::failed_with(name, Errno::EISDIR, &[LEADS_OUT]));
+        match sys::fstat(fd) {
+            Ok(status) if status.mode & libc::S_IFMT == libc::S_IFDIR => {
+                return Err(step::failed_with(name, Errno::EISDIR, &[LEADS_OUT]));
+            }
+            Ok(_) | Err(Errno::EBADF) => {} // What the caller has closed leads nowhere.
+            Err(errno) => return Err(step::failed(name, errno)),
         }
     }
     Ok(())

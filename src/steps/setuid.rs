@@ -11,7 +11,7 @@ use crate::sys::{self, BorrowedFd, Errno};
 /// The row of this step.
 pub static STEP: Step = Step {
     name: "setuid",
-    why: "From here on this process is the user of -u, who may do none of the above; or root, without the caller's groups.",
+    why: "From here on this process is the user of -u, or root without the groups of the caller.",
     calls: &["statx", "fstatfs", "fchmod", "fchown", "setgroups", "setgid", "setuid", "prctl", "write"],
     chapter: "14-command.md",
     when: |spec| unless_bare(spec) || spec.options.user.is_some(),

@@ -14,7 +14,7 @@ use crate::text::{lines, number, split};
 /// The row of this step.
 pub static STEP: Step = Step {
     name: "user",
-    why: "The numbers of a user and its groups are in the container's own lists, which this process may still open.",
+    why: "The numbers of a user and its groups are in the container's own lists, which are read here.",
     calls: &["statx", "openat", "pread64", "close"],
     chapter: "14-command.md",
     when: |spec| unless_bare(spec) || spec.options.user.is_some(),
