@@ -22,7 +22,9 @@ pub struct Context<'a> {
     pub has_terminal: bool,
     /// The signals that the caller ignored.
     pub ignored: SigSet,
-    /// The environment of this process, which PID 1 erases.
+    /// The command line of this process, which PID 1 erases.
+    pub caller_args: &'static [Option<CStrPtr<'static>>],
+    /// The environment of this process, which PID 1 erases too.
     pub caller_env: &'static [Option<CStrPtr<'static>>],
     /// Set by `volume`: a detached mount for each volume, in the order of the spec.
     pub volumes: &'a [BorrowedFd<'static>],
@@ -32,7 +34,7 @@ pub struct Context<'a> {
     pub devices: &'a [BorrowedFd<'static>],
     /// Set by `tty`: the slave of the command's terminal, if it gets one.
     pub pty_slave: Option<BorrowedFd<'static>>,
-    /// Set by `user`: the user that the command will run as.
+    /// Set by `user`: the user that the command will run as. None: as the caller, with `--bare`.
     pub identity: Option<Identity<'a>>,
 }
 
@@ -46,6 +48,7 @@ impl<'a> Context<'a> {
             channel: None,
             has_terminal: false,
             ignored: SigSet::NONE,
+            caller_args: &[],
             caller_env: &[],
             volumes: &[],
             has_etc_layer: false,
@@ -63,7 +66,7 @@ pub struct Identity<'a> {
     pub uid: u32,
     /// The primary group ID.
     pub gid: u32,
-    /// The supplementary group IDs.
+    /// The supplementary group IDs. The primary one is the first of them.
     pub groups: &'a [u32],
     /// The user's home directory.
     pub home: &'a CStr,

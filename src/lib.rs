@@ -42,6 +42,7 @@ pub mod explain;
 // What steps share.
 pub mod directory;
 pub mod file;
+pub mod stdio;
 
 pub mod state;
 
@@ -67,7 +68,7 @@ pub fn main(process: &Process) -> u8 {
     let arena = Arena::new();
     let outcome = cli::parse(process, &arena).and_then(|request| match request {
         Request::Print(what) => cli::print(what).map(Outcome::Printed),
-        Request::Run(spec) => run::start(&spec, &arena, process.env).map(Outcome::Running),
+        Request::Run(spec) => run::start(&spec, &arena, process).map(Outcome::Running),
     });
     // The command has copies of its words: the arena goes back to the kernel before the wait.
     drop(arena);

@@ -19,7 +19,7 @@ pub static PARSE: Step = Step {
 pub static ENVFILE: Step = Step {
     name: "envfile",
     why: "The files of --env-file belong to the command line, and are read before anything is made.",
-    calls: &["mmap", "statx", "openat", "pread64", "close"],
+    calls: &["mmap", "openat", "read", "close"],
     chapter: "14-command.md",
     ..Step::NEW
 };
@@ -27,8 +27,8 @@ pub static ENVFILE: Step = Step {
 /// What the caller left to this process does not reach the container.
 pub static INHERIT: Step = Step {
     name: "inherit",
-    why: "Open files and the umask of the caller must not reach the container.",
-    calls: &["close_range", "umask"],
+    why: "Open files, directories and the umask of the caller must not reach the container.",
+    calls: &["close_range", "umask", "statx"],
     chapter: "10-exec.md",
     ..Step::NEW
 };

@@ -4,23 +4,23 @@
 //! parent                                    child
 //!   parse    argv -> Spec                     private  no mount here shows outside
 //!   envfile  the files of --env-file          volume   -v: what comes from the host
-//!   image    look at images/IMAGE             tmpstate --rm: the container's files, in memory
-//!   state    make, check, lock the directory  hostname the container's host name
-//!   stack    mmap, guard area                 etc      /etc/hosts, /etc/resolv.conf
-//!   signals  blocked, read from a descriptor  overlay  a writable view of the image
-//!   channel  for what the child sends         pivot    that view becomes the root
-//!   clone    new namespaces                   detach   the host's tree goes
-//!   wait     until the child has ended        proc     the processes of this container
-//!                                             dev      six devices, four links
+//!   inherit  no open file of the caller       tmpstate --rm: the container's files, in memory
+//!   image    look at images/IMAGE             hostname the container's host name
+//!   state    make, check, lock the directory  etc      /etc/hosts, /etc/resolv.conf
+//!   stack    mmap, guard area                 overlay  a writable view of the image
+//!   signals  blocked, read from a descriptor  pivot    that view becomes the root
+//!   channel  for what the child sends         detach   the host's tree goes
+//!   clone    new namespaces                   proc     the processes of this container
+//!   wait     until the child has ended        dev      six devices, four links, shm
 //!                                             tty      a terminal that belongs to the container
 //!                                             attach   -v, --tmpfs: into their places
 //!                                             workdir  -w: where the command begins
-//!                                             user     -u: which user it will be
+//!                                             user     which user it will be, and its groups
 //!                                             readonly --read-only: the root
 //!                                             init     --init: a PID 1 that is not the command
 //!                                             session  the command's own, and its terminal
 //!                                             limits   --ulimit: what it may use
-//!                                             setuid   -u: that user, who may do none of the above
+//!                                             setuid   that user, who may do none of the above
 //!                                             exec     execve along PATH
 //! ```
 
@@ -33,13 +33,14 @@ use crate::paths::{Paths, image_path};
 use crate::sandbox;
 use crate::spec::{Spec, Terminal};
 use crate::state::{self, State};
+use crate::stdio;
 use crate::step::{self, Action, Reported, Step, begin};
 use crate::steps::{ISOLATION_STEPS, SEQUENCE};
 use crate::supervise::child::Child;
 use crate::supervise::signals::SignalFd;
 use crate::supervise::terminal::{self, Terminal as TerminalRelay};
 use crate::supervise::{self, parent_death};
-use crate::sys::{self, Arena, CStrPtr, Errno, OwnedFd, Pid, SigSet, Stack};
+use crate::sys::{self, Arena, Errno, OwnedFd, Pid, Process, SigSet, Stack};
 
 /// The size in bytes of the child's stack.
 const STACK_SIZE: usize = 256 * 1024;
@@ -54,18 +55,17 @@ pub struct Running {
     is_terminal_forced: bool,
 }
 
-/// The parent's column, from the spec to the running command. `caller_env` is the environment of this process.
-pub fn start(
-    spec: &Spec,
-    arena: &Arena,
-    caller_env: &'static [Option<CStrPtr<'static>>],
-) -> Result<Running, Reported> {
+/// The parent's column, from the spec to the running command. `process` has the words that PID 1 erases.
+pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, Reported> {
     for step in spec.options.skipped {
         step::announce_skipped(step);
     }
     begin(&parent::INHERIT);
     sys::close_inherited().map_err(failed)?;
     sys::umask(0o022);
+    if !spec.options.bare {
+        stdio::refuse_directories(spec)?;
+    }
     begin(&parent::IMAGE);
     let image = image_path(spec, arena).map_err(failed)?;
     find_image(spec, image, arena)?;
@@ -76,7 +76,7 @@ pub fn start(
         let (state, paths) = State::prepare(spec, image, arena)?;
         (Some(state), paths)
     };
-    let outcome = start_child(spec, &paths, arena, caller_env);
+    let outcome = start_child(spec, &paths, arena, process);
     if outcome.is_err() && spec.skips("private") {
         sandbox::unmount_leaked(if spec.options.is_temporary { image } else { paths.merged });
     }
@@ -102,12 +102,7 @@ fn failed(errno: Errno) -> Reported {
 }
 
 /// The steps from `stack` to `clone`.
-fn start_child(
-    spec: &Spec,
-    paths: &Paths,
-    arena: &Arena,
-    caller_env: &'static [Option<CStrPtr<'static>>],
-) -> Result<Running, Reported> {
+fn start_child(spec: &Spec, paths: &Paths, arena: &Arena, process: &Process) -> Result<Running, Reported> {
     if ISOLATION_STEPS.iter().any(|name| spec.skips(name)) {
         begin(&parent::SANDBOX);
         sandbox::sandbox_mount_namespace(spec.skips("private"))?;
@@ -129,8 +124,9 @@ fn start_child(
             parent_end = None; // With a copy of the memory comes a copy of the descriptor.
         }
         let channel = child_end.as_ref().map(OwnedFd::borrow);
-        let context =
-            &mut Context { channel, has_terminal, ignored, caller_env, ..Context::new(spec, paths, arena) };
+        let (caller_args, caller_env) = (process.args, process.env);
+        let new = Context::new(spec, paths, arena);
+        let context = &mut Context { channel, has_terminal, ignored, caller_args, caller_env, ..new };
         let Err(reported) = run_child(context) else { return 0 };
         child_failed = true; // The parent sees it if the memory is shared. If not, it gets a message.
         let _ = channel.map(|channel| sys::write(channel, b"!")); // A parent that has ended needs none.

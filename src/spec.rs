@@ -35,12 +35,14 @@ pub struct Options<'a> {
     pub variables: &'a [Variable<'a>],
     /// The directory in which the command begins; None: `/`.
     pub workdir: Option<&'a CStr>,
-    /// The user that the command runs as; None: root.
+    /// The user that the command runs as; None: root, or with `bare` the caller.
     pub user: Option<User<'a>>,
     /// The host name; None: the ID.
     pub hostname: Option<Name<'a>>,
     /// Volumes and tmpfs mounts, in the order in which they are mounted.
     pub mounts: &'a [Mount<'a>],
+    /// The size of /dev/shm in bytes, at most 4 TiB; None: docker's default.
+    pub shm_size: Option<u64>,
     /// The resource limits of the command, at most one for each resource.
     pub limits: &'a [Limit],
     /// Whether the root is read-only.
@@ -67,6 +69,7 @@ impl Options<'_> {
         user: None,
         hostname: None,
         mounts: &[],
+        shm_size: None,
         limits: &[],
         read_only: false,
         is_temporary: false,

@@ -315,7 +315,7 @@ fn every_option_of_the_help_is_one_with_the_value_that_the_help_says() {
     let help = outcome(&mut host.command(&["--help"])).stdout;
     let lines: Vec<&str> =
         help.lines().filter(|line| line.starts_with("  -") || line.starts_with("      --")).collect();
-    assert_eq!(lines.len(), 21);
+    assert_eq!(lines.len(), 22);
     for line in lines {
         let (form, what) = line.trim_start().split_once("  ").unwrap();
         assert!(what.len() > 5 && line.find(what.trim_start()) == Some(33), "{line}");
@@ -327,6 +327,7 @@ fn every_option_of_the_help_is_one_with_the_value_that_the_help_says() {
             "HOST:DIR[:ro]" => Some("/a:/b:ro"),
             "DIR[:size=N]" => Some("/a:size=1"),
             "DIR" => Some("/a"),
+            "SIZE" => Some("1m"),
             "STEP" => Some("private"),
             literal => Some(literal.split(['[', ':']).next().unwrap()),
         };

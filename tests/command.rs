@@ -201,20 +201,14 @@ fn a_file_that_is_not_a_list_of_variables_is_refused_before_anything_is_made() {
     fs::write(path("blank"), "A B=1\n").unwrap();
     fs::write(path("nul"), "A=1\0\n").unwrap();
     fs::create_dir(path("dir")).unwrap();
-    shell(&format!(
-        "cd '{}' && mkfifo fifo && truncate -s 1048577 large && ln -s loop loop",
-        host.dir.display()
-    ));
+    shell(&format!("cd '{}' && ln -s loop loop", host.dir.display()));
     let line = |number: u32| format!("line {number} is neither NAME=VALUE nor NAME, without blanks in NAME");
-    let regular = "this is not a regular file";
     let rows = [
         ("noname", "EINVAL (Invalid argument)", &*line(3)),
         ("carriages", "EINVAL (Invalid argument)", &*line(4)),
         ("blank", "EINVAL (Invalid argument)", &*line(1)),
         ("nul", "EINVAL (Invalid argument)", "there is a NUL in the file, so it is not text"),
-        ("dir", "EISDIR (Is a directory)", regular),
-        ("fifo", "EINVAL (Invalid argument)", regular),
-        ("large", "EFBIG (File too large)", "the file is larger than 1 MiB"),
+        ("dir", "EISDIR (Is a directory)", ""),
         ("missing", "ENOENT (No such file or directory)", ""),
         ("loop", "ELOOP (Too many levels of symbolic links)", ""),
         ("blank/x", "ENOTDIR (Not a directory)", ""),
@@ -225,11 +219,6 @@ fn a_file_that_is_not_a_list_of_variables_is_refused_before_anything_is_made() {
         let said = format!("container: envfile {file}: {errno}\n{hint}");
         host.run(&["--env-file", &file], "busybox", &["true"]).assert(125, "", &said);
     }
-    host.run(&["--env-file", "/dev/null"], "busybox", &["true"]).assert(
-        125,
-        "",
-        &format!("container: envfile /dev/null: EINVAL (Invalid argument)\nhint: {regular}\n"),
-    );
     host.assert_nothing_left();
 }
 
@@ -254,7 +243,10 @@ fn files_of_variables_that_do_not_fit_into_memory_are_reported_and_nothing_is_le
     let host = Host::new("arena");
     let file = env_file(&host, format!("A={}\n", "x".repeat(1_000_000)).as_bytes());
     let option = format!("--env-file={file}");
-    let full = format!("container: envfile {file}: ENOMEM (Cannot allocate memory)\n");
+    let full = format!(
+        "container: envfile {file}: ENOMEM (Cannot allocate memory)\n\
+         hint: all lists together have 16 MiB of memory, and the file does not fit into it\n"
+    );
     for count in [10, 20, 1000] {
         let files: Vec<&str> = std::iter::repeat_n(&*option, count).collect();
         host.run(&files, "busybox", &["true"]).assert(125, "", &full);
@@ -286,8 +278,7 @@ fn wherever_the_memory_ends_it_is_reported_and_nothing_is_left() {
             assert_eq!((&*ran.stdout, &*ran.stderr), (&*shell("cat /etc/resolv.conf"), ""), "{rest}");
             fs::remove_dir_all(&host.state).unwrap();
         } else {
-            let is_reported =
-                ran.status == 125 && ran.stderr.ends_with(": ENOMEM (Cannot allocate memory)\n");
+            let is_reported = ran.status == 125 && ran.stderr.contains(": ENOMEM (Cannot allocate memory)\n");
             assert!(is_reported, "{rest}: {ran:?}");
             assert!(!host.state.exists(), "{rest}: {ran:?} left {}", common::list(&host.state));
         }
@@ -308,7 +299,8 @@ fn what_does_not_fit_into_memory_later_is_reported_by_the_step_that_needs_it() {
     host.run_own(&options, "own", &["true"]).assert(
         125,
         "",
-        "container: user /etc/passwd: ENOMEM (Cannot allocate memory)\n",
+        "container: user /etc/passwd: ENOMEM (Cannot allocate memory)\n\
+         hint: all lists together have 16 MiB of memory, and the file does not fit into it\n",
     );
     host.assert_nothing_left();
 }
@@ -502,24 +494,23 @@ fn names_and_numbers_become_users_and_groups() {
     let rows: [Row; 14] = [
         (&["-u", "root"], 0, 0, "0 1", full, "/root"),
         (&["-u", "0"], 0, 0, "0 1", full, "/root"),
-        (&["-u", "app"], 1000, 1001, "18 27", none, "/home/app"),
-        (&["-u", "1000"], 1000, 1001, "18 27", none, "/home/app"),
-        (&["-u", "01000"], 1000, 1001, "18 27", none, "/home/app"),
-        (&["-u", "app:video"], 1000, 27, "", none, "/home/app"),
-        (&["-u", "app:55"], 1000, 55, "", none, "/home/app"),
-        (&["-u", "5"], 5, 0, "", none, "/"),
-        (&["-u", "4294967294:4294967294"], u32::MAX - 1, u32::MAX - 1, "", none, "/"),
-        (&["-u", "77:last"], 77, 99, "", none, "/"),
-        (&["-u", "homeless"], 1002, 1002, "", none, "/"),
-        (&["-u", "short"], 1003, 1003, "", none, "/"),
-        (&["-u", "last"], 1009, 1009, "99", none, "/last"),
-        (&["-u", "root", "-u", "app", "-e", "HOME=/mine"], 1000, 1001, "18 27", none, "/mine"),
+        (&["-u", "app"], 1000, 1001, "18 27 1001", none, "/home/app"),
+        (&["-u", "1000"], 1000, 1001, "18 27 1001", none, "/home/app"),
+        (&["-u", "01000"], 1000, 1001, "18 27 1001", none, "/home/app"),
+        (&["-u", "app:video"], 1000, 27, "27", none, "/home/app"),
+        (&["-u", "app:55"], 1000, 55, "55", none, "/home/app"),
+        (&["-u", "5"], 5, 0, "0", none, "/"),
+        (&["-u", "4294967294:4294967294"], u32::MAX - 1, u32::MAX - 1, "4294967294", none, "/"),
+        (&["-u", "77:last"], 77, 99, "99", none, "/"),
+        (&["-u", "homeless"], 1002, 1002, "1002", none, "/"),
+        (&["-u", "short"], 1003, 1003, "1003", none, "/"),
+        (&["-u", "last"], 1009, 1009, "99 1009", none, "/last"),
+        (&["-u", "root", "-u", "app", "-e", "HOME=/mine"], 1000, 1001, "18 27 1001", none, "/mine"),
     ];
     for (options, uid, gid, groups, caps, home) in rows {
         let ids = |id: u32| format!("{id}\t{id}\t{id}\t{id}");
-        let groups = if groups.is_empty() { " ".to_owned() } else { format!("{groups} ") };
         let expected = format!(
-            "Uid:\t{}\nGid:\t{}\nGroups:\t{groups}\nCapPrm:\t{caps}\nCapEff:\t{caps}\nCapAmb:\t{none}\n{home}\n",
+            "Uid:\t{}\nGid:\t{}\nGroups:\t{groups} \nCapPrm:\t{caps}\nCapEff:\t{caps}\nCapAmb:\t{none}\n{home}\n",
             ids(uid),
             ids(gid)
         );
@@ -555,7 +546,7 @@ fn without_lists_there_are_numbers_alone() {
     assert!(
         who(&host, &["-u", "7:8"], "own")
             .stdout
-            .starts_with("Uid:\t7\t7\t7\t7\nGid:\t8\t8\t8\t8\nGroups:\t \n")
+            .starts_with("Uid:\t7\t7\t7\t7\nGid:\t8\t8\t8\t8\nGroups:\t8 \n")
     );
     assert!(who(&host, &["-u", "7"], "own").stdout.contains("Gid:\t0\t0\t0\t0\n"));
     let said = "container: user app: ENOENT (No such file or directory)\nhint: the container's /etc/passwd has no such name\n";
@@ -573,14 +564,19 @@ fn hostile_lists_are_refused_without_waiting_for_them() {
         host.run_own(options, "own", &["true"]).assert(125, "", &said);
     };
     let (invalid, regular) = ("EINVAL (Invalid argument)", "this is not a regular file");
-    let large = "EFBIG (File too large)";
-    for user in ["app", "1000", "1000:1000"] {
+    let large = "ENOMEM (Cannot allocate memory)";
+    for user in ["app", "1000", "app:1000"] {
         passwd("mkfifo passwd", &["-u", user], invalid, regular);
         passwd("mknod passwd c 1 5", &["-u", user], invalid, regular);
         passwd("mkdir passwd", &["-u", user], "EISDIR (Is a directory)", regular);
         passwd("ln -s /dev/zero passwd", &["-u", user], invalid, regular);
         passwd("ln -s /proc/self/fd/0 passwd", &["-u", user], invalid, regular);
-        passwd("truncate -s 1T passwd", &["-u", user], large, "the file is larger than 1 MiB");
+        passwd(
+            "truncate -s 1T passwd",
+            &["-u", user],
+            large,
+            "all lists together have 16 MiB of memory, and the file does not fit into it",
+        );
     }
     shell(&format!("cd '{}' && ln -sf loop loop && rm passwd && ln -s loop passwd", etc.display()));
     host.run_own(&["-u", "app"], "own", &["true"]).assert(
@@ -622,7 +618,7 @@ fn long_lists_are_read_to_their_end_wherever_the_lines_fall() {
     let groups: Vec<String> =
         (0..9000).filter(|index| index % 50 == 7).map(|index| (30_000 + index).to_string()).collect();
     assert!(seen.starts_with("Uid:\t18999\t18999\t18999\t18999\nGid:\t28999\t"), "{seen}");
-    assert!(seen.contains(&format!("Groups:\t{} \n", groups.join(" "))), "{seen}");
+    assert!(seen.contains(&format!("Groups:\t28999 {} \n", groups.join(" "))), "{seen}");
     let named = who(&host, &["-u", "user4321:group8765"], "own").stdout;
     assert!(named.starts_with("Uid:\t14321\t14321\t14321\t14321\nGid:\t38765\t"), "{named}");
 }
@@ -640,7 +636,7 @@ fn a_line_of_a_list_may_be_long() {
     );
     let seen = who(&host, &["-u", "app"], "own").stdout;
     assert!(seen.starts_with("Uid:\t1000\t1000\t1000\t1000\nGid:\t1001\t"), "{seen}");
-    assert!(seen.contains("Groups:\t42 \n") && seen.ends_with("/home/app\n"), "{seen}");
+    assert!(seen.contains("Groups:\t42 1001 \n") && seen.ends_with("/home/app\n"), "{seen}");
 }
 
 #[test]
@@ -650,7 +646,7 @@ fn a_user_may_be_in_four_hundred_groups() {
     image_with(&host, PASSWD, group(400).as_bytes());
     let seen = who(&host, &["-u", "app"], "own").stdout;
     let groups = seen.lines().find_map(|line| line.strip_prefix("Groups:\t")).unwrap();
-    let expected: Vec<String> = (1..=400).map(|gid| gid.to_string()).collect();
+    let expected: Vec<String> = (1..=400).chain([1001]).map(|gid| gid.to_string()).collect();
     assert_eq!(groups.trim_end(), expected.join(" "));
 }
 
@@ -685,11 +681,18 @@ fn a_user_can_neither_read_what_is_roots_nor_run_what_is_not_executable_for_it()
 fn without_these_options_no_call_is_made_for_them() {
     let host = Host::new("nocalls");
     let told = host.run(&["--explain=plain"], "busybox", &["true"]).stderr;
-    for call in ["setgroups", "setgid", "setuid", "prlimit64"] {
+    for call in ["fchown", "prlimit64"] {
         assert!(!told.contains(call), "{call}: {told}");
     }
-    for step in ["envfile", "workdir", "user", "limits", "setuid"] {
+    for step in ["envfile", "workdir", "limits"] {
         assert!(!told.contains(&format!("\n{step}: ")), "{step}: {told}");
+    }
+    assert!(!told.contains("/etc/passwd"), "{told}");
+    // And again when the user is set, which clears it if the caller was in another group.
+    assert_eq!(told.matches("PR_SET_PDEATHSIG").count(), 2, "{told}");
+    let told = host.run(&["--explain=plain", "--bare"], "busybox", &["true"]).stderr;
+    for call in ["setgroups", "setgid", "setuid", "/etc/group", "statx(0", "statx(1", "statx(2"] {
+        assert!(!told.contains(call), "{call}: {told}");
     }
     assert_eq!(told.matches("PR_SET_PDEATHSIG").count(), 1, "{told}");
 }

@@ -49,18 +49,18 @@ fn run_with_options(
 }
 
 /// Which system call of which step fails, and the message.
-const FAILURES: [(&str, &str, &str); 59] = [
-    ("image", "statx:error=EACCES:when=1", "images/busybox: EACCES (Permission denied)"),
-    ("state", "statx:error=EIO:when=2", "STATE: EIO (Input/output error)"),
+const FAILURES: [(&str, &str, &str); 64] = [
+    ("image", "statx:error=EACCES:when=4", "images/busybox: EACCES (Permission denied)"),
+    ("state", "statx:error=EIO:when=5", "STATE: EIO (Input/output error)"),
     ("state", "mkdirat:error=ENOSPC:when=1", "STATE: ENOSPC (No space left on device)"),
     ("state", "openat:error=EMFILE:when=1", "STATE: EMFILE (Too many open files)"),
     ("state", "chdir:error=EACCES:when=1", "STATE: EACCES (Permission denied)"),
     ("state", "getcwd:error=ENOENT", "STATE: ENOENT (No such file or directory)"),
-    ("state", "statx:error=EIO:when=4", "/tmp: EIO (Input/output error)"),
+    ("state", "statx:error=EIO:when=7", "/tmp: EIO (Input/output error)"),
     ("state", "mkdirat:error=ENOSPC:when=2", "STATE/ID: ENOSPC (No space left on device)"),
     ("state", "openat:error=EMFILE:when=2", "STATE/ID: EMFILE (Too many open files)"),
     ("state", "flock:error=ENOLCK:when=1", "STATE/ID: ENOLCK (No locks available)"),
-    ("state", "statx:error=EIO:when=6", "STATE/ID: EIO (Input/output error)"),
+    ("state", "statx:error=EIO:when=9", "STATE/ID: EIO (Input/output error)"),
     ("state", "mkdirat:error=ENOSPC:when=3", "STATE/ID/upper: ENOSPC (No space left on device)"),
     ("state", "mkdirat:error=EDQUOT:when=4", "STATE/ID/work: EDQUOT (Disk quota exceeded)"),
     ("state", "mkdirat:error=EROFS:when=5", "STATE/ID/merged: EROFS (Read-only file system)"),
@@ -110,7 +110,12 @@ const FAILURES: [(&str, &str, &str); 59] = [
     ("dev", "mount_setattr:error=EINVAL:when=2", "/dev: EINVAL (Invalid argument)"),
     ("dev", "symlinkat:error=ENOSPC:when=1", "/dev/fd: ENOSPC (No space left on device)"),
     ("dev", "symlinkat:error=ENOSPC:when=4", "/dev/stderr: ENOSPC (No space left on device)"),
-    ("tty", "mount:error=ENODEV:when=5", "/dev/pts: ENODEV (No such device)"),
+    ("dev", "mount:error=ENOMEM:when=5", "/dev/shm: ENOMEM (Cannot allocate memory)"),
+    ("dev", "/dev/shm mkdirat:error=ENOSPC", "/dev/shm: ENOSPC (No space left on device)"),
+    ("setuid", "setuid:error=EAGAIN", "setuid: EAGAIN (Resource temporarily unavailable)"),
+    ("inherit", "statx:error=EIO:when=1", "stdin: EIO (Input/output error)"),
+    ("inherit", "statx:error=EIO:when=3", "stderr: EIO (Input/output error)"),
+    ("tty", "mount:error=ENODEV:when=6", "/dev/pts: ENODEV (No such device)"),
     ("tty", "symlinkat:error=ENOSPC:when=5", "/dev/ptmx: ENOSPC (No space left on device)"),
     ("session", "setsid:error=EPERM", "EPERM (Operation not permitted)"),
     ("inherit", "close_range:error=ENOSYS", "ENOSYS (Function not implemented)"),
@@ -131,7 +136,7 @@ const MORE_FAILURES: [(&str, &str, &str); 12] = [
     ("attach", "move_mount:error=EPERM:when=7", "/a/b: EPERM (Operation not permitted)"),
     ("attach", "mount_setattr:error=EPERM:when=3", "/a/b: EPERM (Operation not permitted)"),
     ("attach", "/d mkdirat:error=ENOSPC", "/d/e: ENOSPC (No space left on device)"),
-    ("attach", "mount:error=ENOMEM:when=6", "/d/e: ENOMEM (Cannot allocate memory)"),
+    ("attach", "mount:error=ENOMEM:when=7", "/d/e: ENOMEM (Cannot allocate memory)"),
     ("readonly", "mount_setattr:error=EPERM:when=4", "/: EPERM (Operation not permitted)"),
 ];
 
@@ -209,10 +214,10 @@ fn each_failure_names_its_step_path_and_errno_and_leaves_nothing_behind() {
 
 /// The same of the steps that options ask for.
 const OPTIONAL: [(&str, &str, &str); 19] = [
-    ("envfile", "statx:error=EACCES:when=1", "ENVFILE: EACCES (Permission denied)"),
+    ("envfile", "openat:error=EACCES:when=1", "ENVFILE: EACCES (Permission denied)"),
     ("envfile", "openat:error=EMFILE:when=1", "ENVFILE: EMFILE (Too many open files)"),
     ("parse", "mmap:error=ENOMEM:when=1", "ENOMEM (Cannot allocate memory)"),
-    ("envfile", "pread64:error=EIO:when=1", "ENVFILE: EIO (Input/output error)"),
+    ("envfile", "read:error=EIO:when=1", "ENVFILE: EIO (Input/output error)"),
     ("workdir", "fchdir:error=EACCES", "/new/dir: EACCES (Permission denied)"),
     ("workdir", "mkdirat:error=ENOSPC:when=1", "/new/dir: ENOSPC (No space left on device)"),
     ("workdir", "openat2:error=ENOSYS", "/new/dir: ENOSYS (Function not implemented)"),

@@ -20,7 +20,13 @@ fn the_mounts_inside_are_the_overlay_proc_and_dev_and_nothing_of_the_host() {
         .collect();
     points.sort();
     let devices = shell("findmnt -n -o FSTYPE -T /dev/null");
-    let mut expected = vec![("/", "overlay"), ("/proc", "proc"), ("/dev", "tmpfs"), ("/dev/pts", "devpts")];
+    let mut expected = vec![
+        ("/", "overlay"),
+        ("/proc", "proc"),
+        ("/dev", "tmpfs"),
+        ("/dev/pts", "devpts"),
+        ("/dev/shm", "tmpfs"),
+    ];
     let paths = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
     expected.extend(paths.map(|path| (path, devices.trim())));
     expected.sort();
@@ -99,7 +105,7 @@ fn what_is_done_to_a_device_node_inside_does_not_change_the_hosts() {
     let times = shell("stat -c '%x %y' /dev/full /dev/tty");
     assert!(!times.contains("2001-01-01"), "{times}");
     // The directory itself is the container's own, and the devices can be written to.
-    host.sh("mkdir /dev/shm && echo x > /dev/shm/x && echo y > /dev/null && cat /dev/shm/x")
+    host.sh("mkdir /dev/own && echo x > /dev/own/x && echo y > /dev/null && cat /dev/own/x")
         .assert_stdout("x\n");
 }
 
@@ -127,7 +133,7 @@ fn proc_is_new_and_cannot_run_programs_or_open_devices() {
 #[test]
 fn dev_holds_six_devices_the_terminals_and_five_links() {
     let host = Host::new("dev");
-    let expected = "fd full null ptmx pts random stderr stdin stdout tty urandom zero\n";
+    let expected = "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero\n";
     host.sh("echo $(ls /dev)").assert_stdout(expected);
     let numbers = "for d in null zero full random urandom tty; do stat -c '%n %F %t:%T' /dev/$d; done";
     host.sh(numbers).assert_stdout(
@@ -167,7 +173,7 @@ fn proc_and_dev_are_made_where_the_image_has_none() {
     let image = host.own_image("small");
     shell(&format!("cd '{}' && rmdir proc dev", image.display()));
     host.run_own(&[], "small", &["sh", "-c", "stat -f -c %T /proc; ls /dev | wc -l"])
-        .assert_stdout("proc\n12\n");
+        .assert_stdout("proc\n13\n");
     assert!(!image.join("proc").exists() && !image.join("dev").exists());
 }
 

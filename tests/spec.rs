@@ -11,7 +11,7 @@ use container::run;
 use container::spec::{
     Account, Command, Limit, Mount, Name, Options, RESOURCES, Spec, Terminal, Tmpfs, User, Variable, Volume,
 };
-use container::sys::{Arena, CStrPtr};
+use container::sys::{Arena, CStrPtr, Process};
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -76,7 +76,8 @@ fn words<const N: usize>(words: [&CStr; N]) -> Vec<Option<CStrPtr<'_>>> {
 /// Runs a container to its end. Returns its exit status, or that of the failure.
 fn status(spec: &Spec) -> u8 {
     let arena = Arena::new();
-    match run::start(spec, &arena, &[]).and_then(run::Running::wait) {
+    let caller = Process { args: &[], env: &[], euid: 0 };
+    match run::start(spec, &arena, &caller).and_then(run::Running::wait) {
         Ok(status) => status,
         Err(reported) => reported.status(),
     }

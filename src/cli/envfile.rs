@@ -1,4 +1,7 @@
 //! The files of `--env-file`: lines of the form NAME=VALUE or NAME.
+//!
+//! The caller names such a file, so it may be anything that can be read: a pipe, a terminal, a file of /proc. It is read to
+//! its end, whatever size it says it has. As with cat(1), a FIFO is waited for until it has a writer, and Ctrl-C ends that.
 
 use core::ffi::CStr;
 
@@ -6,7 +9,7 @@ use super::draft::Draft;
 use crate::file;
 use crate::spec::Variable;
 use crate::step::{self, Reported};
-use crate::sys::{Errno, List};
+use crate::sys::{self, Arena, BorrowedFd, Errno, List};
 use crate::text::number::decimal;
 use crate::text::{lines, split_once};
 
@@ -17,8 +20,7 @@ pub fn read_all<'a>(
     variables: &mut List<'a, Variable<'a>>,
 ) -> Result<(), Reported> {
     for path in paths {
-        let text = file::read(draft.arena, path)?;
-        let text = text.ok_or_else(|| step::failed(path, Errno::ENOENT))?;
+        let text = read(draft.arena, path).map_err(|errno| failed(path, errno))?;
         if text.contains(&0) {
             return Err(step::failed_with(
                 path,
@@ -31,11 +33,33 @@ pub fn read_all<'a>(
                 let variable = variable_of(draft, line).map_err(|errno| wrong_line(path, index, errno))?;
                 variable
                     .map_or(Ok(()), |variable| variables.push(draft.arena, variable))
-                    .map_err(|errno| step::failed(path, errno))?;
+                    .map_err(|errno| failed(path, errno))?;
             }
         }
     }
     Ok(())
+}
+
+/// ENOMEM: the arena is full.
+fn read<'a>(arena: &'a Arena, path: &CStr) -> Result<&'a [u8], Errno> {
+    let file = sys::open_existing(path, libc::O_NOCTTY)?;
+    arena.fill(|free| read_to_end(file.borrow(), free)).map(|text| &*text)
+}
+
+/// Returns the number of bytes. ENOMEM: the buffer is full.
+fn read_to_end(file: BorrowedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    const PIECE: usize = 64 * 1024; // The files of /proc/sys refuse to be read in pieces of 4 MiB.
+    let mut len = 0;
+    loop {
+        let end = buffer.len().min(len + PIECE);
+        let piece = buffer.get_mut(len..end).filter(|piece| !piece.is_empty()).ok_or(Errno::ENOMEM)?;
+        match sys::read(file, piece) {
+            Ok(0) => return Ok(len),
+            Ok(read) => len += read,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
 }
 
 /// The text without U+FEFF, a mark that some editors put at the beginning of a file.
@@ -62,10 +86,18 @@ fn variable_of<'a>(draft: &Draft<'a>, line: &[u8]) -> Result<Option<Variable<'a>
 }
 
 fn wrong_line(path: &CStr, index: usize, errno: Errno) -> Reported {
+    if errno != Errno::EINVAL {
+        return failed(path, errno);
+    }
     let digits = &mut [0; 10];
     let number = decimal(index as u32 + 1, digits);
     let hint = [b"line ", number, b" is neither NAME=VALUE nor NAME, without blanks in NAME"];
-    step::failed_with(path, errno, if errno == Errno::EINVAL { &hint } else { &[] })
+    step::failed_with(path, errno, &hint)
+}
+
+fn failed(path: &CStr, errno: Errno) -> Reported {
+    let hint: &[&[u8]] = if errno == Errno::ENOMEM { &[file::TOO_LARGE] } else { &[] };
+    step::failed_with(path, errno, hint)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub fn print(what: Print) -> Result<u8, Reported> {
     printer.finish().map(|()| 0).map_err(|errno| step::failed(option, errno))
 }
 
-const ABOUT: &[u8] = b"\n\n\
+const ABOUT: &[u8] = b"\n\
 Runs CMD in the container ID, on a copy-on-write view of images/IMAGE. What it\n\
 writes is there again the next time. Options stand before ID; -- ends them.\n\n";
 

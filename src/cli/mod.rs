@@ -91,6 +91,7 @@ fn refuse_conflicts(draft: &Draft) -> Result<(), Reported> {
     let asked = [
         (draft.options.hostname.is_some(), "--hostname"),
         (draft.options.init, "--init"),
+        (draft.options.shm_size.is_some(), "--shm-size"),
         (draft.options.terminal == Terminal::Always, "--tty"),
     ];
     match asked.iter().find(|(is_asked, _)| *is_asked && draft.options.bare) {
@@ -248,6 +249,7 @@ mod tests {
             c"/etc:/m:ro",
             c"--tmpfs",
             c"/t:size=1m,exec",
+            c"--shm-size=1m",
             c"--read-only",
             c"--rm",
             c"--hostname",
@@ -301,6 +303,7 @@ mod tests {
                         data: c"mode=1777,size=1m",
                     }),
                 ],
+                shm_size: Some(1 << 20),
                 limits: &[Limit { resource: nofile, soft: 64, hard: 128 }],
                 read_only: true,
                 is_temporary: true,

@@ -63,7 +63,7 @@ impl Opt {
 pub const NAME: &str = "1 to 64 letters, digits, '_', '.' or '-', and begin with a letter or a digit";
 
 /// All options, in the order of the help.
-pub static OPTIONS: [Opt; 21] = [
+pub static OPTIONS: [Opt; 22] = [
     Opt {
         short: Some(b'e'),
         long: "--env",
@@ -161,6 +161,18 @@ pub static OPTIONS: [Opt; 21] = [
         set: |draft, value| {
             let tmpfs = values::tmpfs(draft.arena, value)?;
             draft.mounts.push(draft.arena, Mount::Tmpfs(tmpfs))
+        },
+        ..Opt::NEW
+    },
+    Opt {
+        long: "--shm-size",
+        value: Value::Required("SIZE"),
+        group: FILES,
+        help: "the size of /dev/shm: bytes, or with k, m, g",
+        must_be: "a number of bytes from 1, or one with k, m or g, below 4096g",
+        set: |draft, value| {
+            draft.options.shm_size = Some(values::size(value.to_bytes()).ok_or(Errno::EINVAL)?);
+            Ok(())
         },
         ..Opt::NEW
     },

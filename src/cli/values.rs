@@ -49,6 +49,20 @@ fn amount(word: &[u8]) -> Option<u64> {
     }
 }
 
+/// A number of bytes, or of units of 1024, 1024² or 1024³ bytes: `65536`, `64k`, `64m`, `1g`. 0 is none: docker takes it for its
+/// default, and tmpfs for no limit.
+pub fn size(word: &[u8]) -> Option<u64> {
+    const TOO_LARGE: u64 = 4 << 40;
+    let (digits, shift) = match word {
+        [digits @ .., b'b' | b'B'] => (digits, 0),
+        [digits @ .., b'k' | b'K'] => (digits, 10),
+        [digits @ .., b'm' | b'M'] => (digits, 20),
+        [digits @ .., b'g' | b'G'] => (digits, 30),
+        digits => (digits, 0),
+    };
+    number::parse(digits)?.checked_mul(1 << shift).filter(|size| (1..TOO_LARGE).contains(size))
+}
+
 /// `HOST:DIR`, `HOST:DIR:ro` or `HOST:DIR:rw`. HOST may have colons in it, DIR may not.
 ///
 /// EINVAL: the form is wrong. ENOMEM: the arena is full.
@@ -199,6 +213,18 @@ mod tests {
             "nofile=18446744073709551616",
         ] {
             assert_eq!(limit(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_a_number_with_a_unit() {
+        for (word, bytes) in [("1", 1), ("7b", 7), ("64k", 65536), ("3M", 3 << 20), ("4095g", 4095 << 30)] {
+            assert_eq!(size(word.as_bytes()), Some(bytes), "{word}");
+        }
+        for wrong in
+            ["", "0", "0g", "k", "-1", "1kb", "1t", "4096g", "4398046511104", "18446744073709551617g"]
+        {
+            assert_eq!(size(wrong.as_bytes()), None, "{wrong}");
         }
     }
 

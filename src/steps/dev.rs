@@ -1,10 +1,11 @@
-//! dev: a /dev with six devices of the host and four links.
+//! dev: a /dev with six devices of the host and four links, and shared memory at /dev/shm.
 
 use core::ffi::CStr;
 
 use super::mounting::mount_at;
 use crate::step::{self, Reported, Step, unless_bare};
 use crate::sys::{self, Arena, BorrowedFd, CWD, List, OwnedFd};
+use crate::text::number::decimal;
 
 /// The row of this step.
 pub static STEP: Step = Step {
@@ -17,7 +18,10 @@ pub static STEP: Step = Step {
         context.devices = open_devices(context.arena)?;
         Ok(())
     }),
-    inside: Some(|context| make_dev(context.devices)),
+    inside: Some(|context| {
+        make_dev(context.devices)?;
+        mount_shm(context.arena, context.spec.options.shm_size)
+    }),
 };
 
 /// The devices of a container. None of them leads to hardware or to another user's data.
@@ -65,4 +69,20 @@ pub fn make_dev(devices: &[BorrowedFd]) -> Result<(), Reported> {
         sys::symlink(link.target, link.path).map_err(|errno| step::failed(link.path, errno))?;
     }
     Ok(())
+}
+
+/// Mounts the file system in which shm_open(3) and sem_open(3) make their files. It has its own size, because these files are
+/// memory: a program that fills it gets ENOSPC, and takes no more from the host.
+pub fn mount_shm(arena: &Arena, size: Option<u64>) -> Result<(), Reported> {
+    const DEFAULT: u64 = 64 << 20; // As docker has it.
+    const SHM: &CStr = c"/dev/shm";
+    let kib = size.unwrap_or(DEFAULT).div_ceil(1024);
+    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    arena
+        .string(&[b"mode=1777,size=", decimal(kib as u32, &mut [0; 10]), b"k"])
+        .and_then(|data| {
+            sys::mkdirat(CWD, SHM, 0o755)?;
+            sys::mount(c"shm", SHM, c"tmpfs", flags, data)
+        })
+        .map_err(|errno| step::failed(SHM, errno))
 }

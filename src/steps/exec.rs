@@ -120,12 +120,22 @@ fn search(arena: &Arena, candidates: &Candidates, command: Command, envp: Argv) 
     remembered
 }
 
-/// execve. If the kernel does not know the format, the shell runs the file: a script may lack its `#!` line.
+/// execve. If the kernel does not know the format and the file is text, the shell runs it: a script may lack its `#!` line.
 fn run(arena: &Arena, path: &CStr, command: Command, envp: Argv) -> Errno {
     match sys::execve(path, command.argv(), envp) {
-        Errno::ENOEXEC => run_in_shell(arena, path, command, envp),
+        Errno::ENOEXEC if is_shell_script(arena, path) => run_in_shell(arena, path, command, envp),
         errno => errno,
     }
+}
+
+/// Whether a file that the kernel cannot run is for the shell. As in bash, it is not if it is an ELF file or if its first line has
+/// a NUL: the shell would take the bytes of a program for another machine for commands. Nor is a script that names another
+/// interpreter, or a file that cannot be read.
+fn is_shell_script(arena: &Arena, path: &CStr) -> bool {
+    let Some(head) = read_head(arena, path) else { return false };
+    let first_line = split(head, b'\n').next().unwrap_or_default();
+    // A truncated ELF file may have lost the rest of its magic number.
+    !first_line.contains(&0) && head.first() != Some(&0x7f) && interpreter::named_in(head).is_none()
 }
 
 /// `/bin/sh PATH ARGUMENT…`
@@ -190,10 +200,15 @@ fn find_missing<'a>(arena: &'a Arena, mut path: &'a CStr) -> Option<&'a [u8]> {
 
 /// The path of a file's interpreter.
 fn interpreter_of<'a>(arena: &'a Arena, path: &CStr) -> Option<&'a CStr> {
+    arena.string(&[interpreter::named_in(read_head(arena, path)?)?]).ok()
+}
+
+/// The beginning of a file; None if it cannot be read.
+fn read_head<'a>(arena: &'a Arena, path: &CStr) -> Option<&'a [u8]> {
     let file = sys::openat(path, libc::O_RDONLY | libc::O_NONBLOCK, 0).ok()?;
     let head = arena.bytes(4096).ok()?;
     let len = sys::pread(file.borrow(), head, 0).ok()?;
-    arena.string(&[interpreter::named_in(head.get(..len)?)?]).ok()
+    head.get(..len)
 }
 
 #[cfg(test)]

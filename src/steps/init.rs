@@ -6,7 +6,7 @@
 use crate::explain;
 use crate::step::{self, FAILED, Step};
 use crate::supervise::signals::FORWARDED;
-use crate::sys::{self, CStrPtr, Errno, Pid};
+use crate::sys::{self, Arena, CStrPtr, Errno, Pid};
 
 /// The row of this step.
 pub static STEP: Step = Step {
@@ -20,6 +20,7 @@ pub static STEP: Step = Step {
         "prctl",
         "read",
         "getppid",
+        "munmap",
         "close_range",
         "signalfd4",
         "kill",
@@ -27,15 +28,20 @@ pub static STEP: Step = Step {
     ],
     chapter: "19-init.md",
     when: |spec| spec.options.init,
-    inside: Some(|context| fork_command(context.caller_env).map_err(|errno| step::failed(c"", errno))),
+    inside: Some(|context| {
+        // The first word is the name of this program, for ps(1). /proc/1/exe shows it too.
+        let args = context.caller_args.get(1..).unwrap_or_default();
+        fork_command(context.arena, [args, context.caller_env]).map_err(|errno| step::failed(c"", errno))
+    }),
     ..Step::NEW
 };
 
 /// In PID 1: forks the process that becomes the command, and reaps until that ends. Only the new process returns.
 ///
-/// PID 1 keeps its memory and its descriptors, and root in the container can read them. So it erases the caller's environment
-/// and closes all descriptors. PID 2, which has copies, waits until that is done.
-fn fork_command(caller_env: &'static [Option<CStrPtr<'static>>]) -> Result<(), Errno> {
+/// PID 1 keeps its memory and its descriptors, and root in the container can read them. So it erases the words of the caller,
+/// which are the command line and the environment, unmaps the arena, which has the text of --env-file, and closes all
+/// descriptors. PID 2, which has copies, waits until that is done.
+fn fork_command(arena: &Arena, caller_words: [&'static [Option<CStrPtr<'static>>]; 2]) -> Result<(), Errno> {
     let (ours, theirs) = sys::socketpair()?;
     let (theirs, pid1) = (theirs.leak(), sys::getpid());
     let Some(command) = sys::fork(0)? else {
@@ -49,9 +55,16 @@ fn fork_command(caller_env: &'static [Option<CStrPtr<'static>>]) -> Result<(), E
         return Ok(());
     };
     explain::stop_tracing(); // Two processes would write at once.
-    sys::erase(caller_env);
-    sys::close_all()?;
-    sys::exit_group(reap_loop(command).unwrap_or(FAILED))
+    caller_words.into_iter().for_each(sys::erase);
+    sys::exit_without(arena, be_init, command)
+}
+
+/// The rest of PID 1: nothing of the container's description is in its memory any more. Returns the status of the command.
+fn be_init(command: Pid) -> u8 {
+    match sys::close_all() {
+        Ok(()) => reap_loop(command).unwrap_or(FAILED),
+        Err(errno) => step::failed(c"", errno).status(),
+    }
 }
 
 /// Forwards signals to the command and reaps all processes that have ended, until the command itself ends.

@@ -1,4 +1,4 @@
-//! user: which user the command will be, by the container's own lists of users and groups.
+//! user: which user the command will be, by the container's own lists of users and groups. Without `--user` it is root.
 //!
 //! The lists are files of the image, which may hold anything. They can say which number a name has, and no more.
 
@@ -7,20 +7,22 @@ use core::ffi::CStr;
 use crate::context::Identity;
 use crate::file;
 use crate::spec::{Account, User};
-use crate::step::{self, Reported, Step};
+use crate::step::{self, Reported, Step, unless_bare};
 use crate::sys::{Arena, Errno, List};
 use crate::text::{lines, number, split};
 
 /// The row of this step.
 pub static STEP: Step = Step {
     name: "user",
-    why: "A user's number is in the container's own list, which is read while this process may open it.",
+    why: "The numbers of a user and its groups are in the container's own lists, which are read here.",
     calls: &["statx", "openat", "pread64", "close"],
     chapter: "14-command.md",
-    when: |spec| spec.options.user.is_some(),
+    when: |spec| unless_bare(spec) || spec.options.user.is_some(),
     inside: Some(|context| {
-        context.identity =
-            context.spec.options.user.map(|user| find_identity(context.arena, user)).transpose()?;
+        context.identity = Some(match context.spec.options.user {
+            Some(user) => find_identity(context.arena, user)?,
+            None => root(context.arena),
+        });
         Ok(())
     }),
     ..Step::NEW
@@ -82,10 +84,25 @@ fn fields_of(line: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     (!line.contains(&0)).then(|| split(line, b':'))
 }
 
-/// Reads the lists of the container.
+/// Root, with the groups that the container's list gives it. A list that cannot be read gives none: root needs no group to use
+/// a file.
+pub fn root(arena: &Arena) -> Identity<'_> {
+    let list = file::read_if_small(arena, GROUP).unwrap_or_default();
+    let groups = find_groups(arena, 0, list, b"root").unwrap_or(&[0]);
+    Identity { uid: 0, gid: 0, groups, home: c"/root" }
+}
+
+/// Reads the lists of the container. The primary group is the first of the groups, as initgroups(3) does it: a setgid program,
+/// which replaces the primary group, then still has the group of its user.
 pub fn find_identity<'a>(arena: &'a Arena, wanted: User<'a>) -> Result<Identity<'a>, Reported> {
     let failed = |list: &CStr, errno| step::failed(list, errno);
-    let passwd = read_list(arena, PASSWD)?;
+    let passwd = match wanted {
+        // The list would say the home directory and no more, and a home can be done without.
+        User { user: Account::Id(_), group: Some(_), .. } => {
+            file::read_if_small(arena, PASSWD).unwrap_or_default()
+        }
+        _ => read_list(arena, PASSWD)?,
+    };
     let found = lines(passwd).filter_map(PasswdLine::parse).find(|line| line.is(wanted.user));
     let line = match (found, wanted.user) {
         (Some(line), _) => line,
@@ -94,7 +111,7 @@ pub fn find_identity<'a>(arena: &'a Arena, wanted: User<'a>) -> Result<Identity<
         (None, Account::Name(_)) => return Err(unknown(wanted, PASSWD)),
     };
     let home = arena.string(&[line.home]).map_err(|errno| failed(PASSWD, errno))?;
-    let (gid, groups): (u32, &[u32]) = match wanted.group {
+    let (gid, list): (u32, &[u8]) = match wanted.group {
         Some(Account::Id(gid)) => (gid, &[]),
         Some(Account::Name(name)) => {
             let list = read_list(arena, GROUP)?;
@@ -102,19 +119,20 @@ pub fn find_identity<'a>(arena: &'a Arena, wanted: User<'a>) -> Result<Identity<
             (group.ok_or_else(|| unknown(wanted, GROUP))?.gid, &[])
         }
         None if line.name.is_empty() => (line.gid, &[]),
-        None => (
-            line.gid,
-            find_groups(arena, read_list(arena, GROUP)?, line.name).map_err(|errno| failed(GROUP, errno))?,
-        ),
+        None => (line.gid, read_list(arena, GROUP)?),
     };
+    let groups = find_groups(arena, gid, list, line.name).map_err(|errno| failed(GROUP, errno))?;
     Ok(Identity { uid: line.uid, gid, groups, home })
 }
 
-/// The groups that have the user among their members.
-fn find_groups<'a>(arena: &'a Arena, list: &[u8], user: &[u8]) -> Result<&'a [u32], Errno> {
+/// The primary group, and then the other groups that have the user among their members.
+fn find_groups<'a>(arena: &'a Arena, primary: u32, list: &[u8], user: &[u8]) -> Result<&'a [u32], Errno> {
     let mut groups = List::new();
+    groups.push(arena, primary)?;
     for group in lines(list).filter_map(GroupLine::parse).filter(|group| group.has(user)) {
-        groups.push(arena, group.gid)?;
+        if group.gid != primary {
+            groups.push(arena, group.gid)?;
+        }
     }
     Ok(groups.into_slice())
 }
@@ -160,6 +178,15 @@ mod tests {
         let line = PasswdLine::parse(b"1a::7:7").unwrap();
         assert!(line.is(Account::Id(7)) && line.is(Account::Name(b"1a")));
         assert!(!line.is(Account::Id(8)) && !line.is(Account::Name(b"a")));
+    }
+
+    #[test]
+    fn the_primary_group_comes_first_and_once() {
+        let arena = Arena::new();
+        let list = b"a:x:5:u\nb:x:7:u\nc:x:9:v\nd:x:11:v,u\n";
+        assert_eq!(find_groups(&arena, 7, list, b"u"), Ok(&[7, 5, 11][..]));
+        assert_eq!(find_groups(&arena, 8, list, b"w"), Ok(&[8][..]));
+        assert_eq!(find_groups(&arena, 8, b"", b""), Ok(&[8][..]));
     }
 
     #[test]

@@ -58,6 +58,19 @@ impl Arena {
         Ok(unsafe { slice::from_raw_parts_mut(address.as_ptr(), len) })
     }
 
+    /// Lends all free memory to `fill`, and hands out as many bytes from its beginning as `fill` returns.
+    ///
+    /// `fill` must leave the other bytes zero. ENOMEM: as [`Arena::string`]. After an error of `fill` the arena is full.
+    pub fn fill(&self, fill: impl FnOnce(&mut [u8]) -> Result<usize, Errno>) -> Result<&mut [u8], Errno> {
+        let start = self.used.get();
+        let free = self.bytes(SIZE - start)?;
+        let len = fill(free)?;
+        let filled = free.get_mut(..len).ok_or(NO_MEMORY)?;
+        // The bytes after these have no owner any more: `free` is not used again.
+        self.used.set(start + len);
+        Ok(filled)
+    }
+
     /// `len` copies of `value`.
     ///
     /// ENOMEM: as [`Arena::string`].
@@ -72,6 +85,18 @@ impl Arena {
         // SAFETY: the loop above has written each of the `len` values. `take` hands memory out only once, and it stays
         // mapped for as long as the arena is borrowed. A `Copy` value needs no drop.
         Ok(unsafe { slice::from_raw_parts_mut(address.as_ptr(), len) })
+    }
+
+    /// Returns the memory to the kernel, as a drop does.
+    ///
+    /// # Safety
+    ///
+    /// No value that borrows from the arena is used afterwards, and the arena itself is not either.
+    pub(super) unsafe fn unmap(&self) {
+        if let Some(base) = self.base.take() {
+            // SAFETY: `map` mapped SIZE bytes there for this arena alone. The caller promises that nothing uses them any more.
+            unsafe { munmap(base.addr().get(), SIZE) }
+        }
     }
 
     /// Hands out the next `len` bytes whose address is a multiple of `align`.
@@ -106,10 +131,8 @@ impl Default for Arena {
 /// Returns the memory to the kernel.
 impl Drop for Arena {
     fn drop(&mut self) {
-        if let Some(base) = self.base.get() {
-            // SAFETY: `map` mapped SIZE bytes there for this arena alone, and all that borrowed from it has ended.
-            unsafe { munmap(base.addr().get(), SIZE) }
-        }
+        // SAFETY: all that borrowed from the arena has ended, or it could not be dropped.
+        unsafe { self.unmap() }
     }
 }
 
@@ -183,6 +206,22 @@ mod tests {
             assert_eq!(list.push(&arena, number), Ok(()));
         }
         assert!(list.into_slice().iter().copied().eq(0..1000));
+    }
+
+    #[test]
+    fn what_is_not_filled_is_still_free() {
+        let arena = Arena::new();
+        let first = arena.string(&[b"a"]).unwrap();
+        let filled = arena
+            .fill(|free| {
+                assert_eq!(arena.bytes(1).map(drop), Err(NO_MEMORY), "nothing else can be taken now");
+                free[..2].copy_from_slice(b"bc");
+                Ok(2)
+            })
+            .unwrap();
+        let second = arena.string(&[b"d"]).unwrap();
+        assert_eq!((first, &*filled, second), (c"a", &b"bc"[..], c"d"));
+        assert_eq!(arena.fill(|free| Ok(free.len() + 1)).map(drop), Err(NO_MEMORY));
     }
 
     #[test]

@@ -154,9 +154,19 @@ pub fn statfs(path: &CStr) -> Result<FileSystemStatus, Errno> {
     // SAFETY: the kernel reads the path, which ends in a NUL, and writes one struct of its own layout.
     let () = unsafe { call!(statfs(path.as_ptr() => Text, statfs.as_mut_ptr() => Name("{...}"))) }?;
     // SAFETY: the call succeeded, so the kernel filled the struct.
-    let statfs = unsafe { statfs.assume_init() };
-    let is_read_only = statfs.flags & libc::ST_RDONLY != 0;
-    Ok(FileSystemStatus { magic: statfs.magic, is_read_only })
+    Ok(unsafe { statfs.assume_init() }.status())
+}
+
+/// `fstatfs(fd, &statfs)`: describes the file system that an open file is on.
+///
+/// EBADF: the descriptor is closed, or was opened with O_PATH before Linux 3.12.
+/// <https://man7.org/linux/man-pages/man2/statfs.2.html>
+pub fn fstatfs(fd: BorrowedFd) -> Result<FileSystemStatus, Errno> {
+    let mut statfs = MaybeUninit::<KernelStatfs>::uninit();
+    // SAFETY: the kernel writes one struct of its own layout.
+    let () = unsafe { call!(fstatfs(fd.raw() => Fd, statfs.as_mut_ptr() => Name("{...}"))) }?;
+    // SAFETY: the call succeeded, so the kernel filled the struct.
+    Ok(unsafe { statfs.assume_init() }.status())
 }
 
 /// The kernel's struct statfs on architectures of 64 bits. That of the libc crate hides the flags.
@@ -170,6 +180,12 @@ struct KernelStatfs {
     fragment_size: i64,
     flags: u64,
     spare: [u64; 4],
+}
+
+impl KernelStatfs {
+    const fn status(&self) -> FileSystemStatus {
+        FileSystemStatus { magic: self.magic, is_read_only: self.flags & libc::ST_RDONLY != 0 }
+    }
 }
 
 /// `faccessat(AT_FDCWD, path, mode)`: checks whether the file exists (F_OK), or whether the real user may read (R_OK), write
@@ -199,6 +215,15 @@ pub fn mkdirat(dir: BorrowedFd, path: &CStr, mode: u32) -> Result<(), Errno> {
 pub fn fchmodat(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the kernel only reads the path, which ends in a NUL.
     unsafe { call!(fchmodat(CWD.raw() => Fd, path.as_ptr() => Text, mode => Mode)) }
+}
+
+/// `fchmod(fd, mode)`: sets the permission bits of an open file. The umask does not matter.
+///
+/// EPERM: the file belongs to another user. EROFS: the file system is read-only. EBADF: the descriptor was opened with O_PATH.
+/// <https://man7.org/linux/man-pages/man2/chmod.2.html>
+pub fn fchmod(fd: BorrowedFd, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory.
+    unsafe { call!(fchmod(fd.raw() => Fd, mode => Mode)) }
 }
 
 /// `fchown(fd, owner, -1)`: changes the owner of a file, but not its group.

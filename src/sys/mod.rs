@@ -47,9 +47,9 @@ pub use errno::Errno;
 pub use fd::{BorrowedFd, CWD, OwnedFd, STDERR, STDIN, STDOUT};
 pub use flags::{Flag, signal_name};
 pub use fs::{
-    FileStatus, FileSystemStatus, close_all, close_inherited, dup3, faccessat, fchmodat, fchown, flock,
-    fstat, getcwd, lchown, lstat, mkdirat, mknod_file, open_existing, openat, openat2_in_root,
-    openat2_without_magic, pread, read, rmdir, stat, statfs, symlink, umask, unlink, write,
+    FileStatus, FileSystemStatus, close_all, close_inherited, dup3, faccessat, fchmod, fchmodat, fchown,
+    flock, fstat, fstatfs, getcwd, lchown, lstat, mkdirat, mknod_file, open_existing, openat,
+    openat2_in_root, openat2_without_magic, pread, read, rmdir, stat, statfs, symlink, umask, unlink, write,
 };
 pub use initial::{Process, erase};
 pub use mount::{
@@ -60,8 +60,8 @@ pub use mount::{
 pub use observer::{Observer, observe};
 pub use pages::drop_cold_pages;
 pub use process::{
-    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fchdir, fork, getpgid, getpid, getppid,
-    prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
+    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, exit_without, fchdir, fork, getpgid,
+    getpid, getppid, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{

@@ -7,6 +7,7 @@ use core::sync::atomic::AtomicU32;
 use syscalls::raw_syscall;
 
 use super::arch;
+use super::arena::Arena;
 use super::call::{call, describe};
 use super::cstr::Argv;
 use super::description::Call;
@@ -143,6 +144,17 @@ pub fn exit_group(status: u8) -> ! {
         // There is no result. The loop proves to the compiler that this function does not return.
         let _ = returned;
     }
+}
+
+/// Unmaps an arena, although values borrow from it, and ends the process with the status that `rest` returns.
+///
+/// No value that borrows from the arena is used again: this function does not return, so none of its callers continues. `rest`
+/// captures nothing, and gets a number. (No static leads it to an arena: an arena is not `Sync`.)
+/// <https://man7.org/linux/man-pages/man2/munmap.2.html>, <https://man7.org/linux/man-pages/man2/exit_group.2.html>
+pub fn exit_without(arena: &Arena, rest: fn(Pid) -> u8, pid: Pid) -> ! {
+    // SAFETY: see above. A panic in `rest` ends the process too.
+    unsafe { arena.unmap() }
+    exit_group(rest(pid))
 }
 
 /// `execve(path, argv, envp)`: replaces the program of this process. It returns only if that failed.
