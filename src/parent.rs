@@ -3,8 +3,8 @@
 use crate::step::Step;
 
 /// The parent's column.
-pub static PARENT: [&Step; 10] =
-    [&PARSE, &ENVFILE, &INHERIT, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
+pub static PARENT: &[&Step] =
+    &[&PARSE, &ENVFILE, &INHERIT, &IMAGE, &STATE, &STACK, &SIGNALS, &CHANNEL, &CLONE, &WAIT];
 
 /// The command line becomes a Spec.
 pub static PARSE: Step = Step {

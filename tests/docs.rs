@@ -63,16 +63,23 @@ fn the_steps_in_the_help_are_those_in_the_readme_and_in_the_map_of_the_code() {
     let help = outcome(&mut host.command(&["--help"])).stdout;
     let (_, steps) = help.split_once("\nSteps: ").unwrap();
     let steps: Vec<&str> = steps.split("\n\n").next().unwrap().split_whitespace().collect();
+    let table = outcome(&mut host.command(&["--steps"])).stdout;
+    let parent: Vec<&str> = table.split("\n\n").next().unwrap().lines().skip(1).step_by(2).collect();
+    let parent: Vec<&str> = parent.iter().map(|line| line.split(' ').next().unwrap()).collect();
     for file in ["README.md", "src/run.rs"] {
         let text = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
         let mut lines =
             text.lines().skip_while(|line| !(line.contains("parent  ") && line.ends_with("  child")));
         let right = lines.next().unwrap().find("child").unwrap();
-        let child = lines.take(steps.len()).map(|line| {
-            let right: String = line.chars().skip(right).collect();
-            right.split_whitespace().next().unwrap().to_owned()
-        });
-        assert_eq!(child.collect::<Vec<_>>(), steps, "{file}");
+        let column = |first: usize, last: usize| {
+            let first_word = |line: &str| {
+                let part: String = line.chars().skip(first).take(last - first).collect();
+                part.trim_start_matches("//!").split_whitespace().next().map(str::to_owned)
+            };
+            lines.clone().take(steps.len()).filter_map(first_word).collect::<Vec<_>>()
+        };
+        assert_eq!(column(right, 1000), steps, "{file}");
+        assert_eq!(column(0, right), parent, "{file}");
     }
 }
 

@@ -20,8 +20,8 @@ pub fn print(what: Print) -> Result<u8, Reported> {
             c"--help"
         }
         Print::Steps => {
-            put_steps(printer, b"PARENT   ", &PARENT);
-            put_steps(printer.put(b"\n"), b"CHILD    ", &SEQUENCE);
+            put_steps(printer, b"PARENT   ", PARENT);
+            put_steps(printer.put(b"\n"), b"CHILD    ", SEQUENCE);
             c"--steps"
         }
         Print::Version => {
@@ -46,7 +46,7 @@ Exit status: the command's; 128+N: ended by signal N; 125: container failed;\n\
 fn put_help(printer: &mut Printer) {
     printer.put(USAGE.as_bytes()).put(ABOUT);
     let mut group = "";
-    for option in &OPTIONS {
+    for option in OPTIONS {
         if option.group != group {
             group = option.group;
             printer.put(group.as_bytes()).put(b":\n");

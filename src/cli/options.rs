@@ -63,7 +63,7 @@ impl Opt {
 pub const NAME: &str = "1 to 64 letters, digits, '_', '.' or '-', and begin with a letter or a digit";
 
 /// All options, in the order of the help.
-pub static OPTIONS: [Opt; 22] = [
+pub static OPTIONS: &[Opt] = &[
     Opt {
         short: Some(b'e'),
         long: "--env",

@@ -32,7 +32,7 @@ use crate::step::Step;
 ///
 /// All `outside` parts run first, in this order, and then all `inside` parts. What comes from the host is opened while the
 /// host is in sight. What touches paths of the image waits until these can lead nowhere else.
-pub static SEQUENCE: [&Step; 20] = [
+pub static SEQUENCE: &[&Step] = &[
     &private::STEP,
     &volume::STEP,
     &tmpstate::STEP,
