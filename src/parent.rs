@@ -90,6 +90,7 @@ pub static WAIT: Step = Step {
         "madvise",
         "ioctl",
         "ppoll",
+        "rt_sigpending",
         "read",
         "write",
         "kill",

@@ -86,11 +86,11 @@ pub fn start(
 impl Running {
     /// The end of the parent's column: from the running command to its exit status.
     pub fn wait(mut self) -> Result<u8, Reported> {
-        let Some(signals) = self.signals else {
+        let Some(mut signals) = self.signals else {
             return supervise::wait_bare(self.child.pid).map_err(failed);
         };
         let terminal = &mut self.pty_master.map(|master| TerminalRelay::new(master, self.is_terminal_forced));
-        supervise::supervise(&signals, &mut self.child, terminal).map_err(failed)
+        supervise::supervise(&mut signals, &mut self.child, terminal).map_err(failed)
     }
 }
 

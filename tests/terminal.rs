@@ -253,6 +253,65 @@ fn ctrl_z_stops_the_container_and_fg_brings_it_back() {
     assert_eq!(pty.end(&mut shell), Some(0));
 }
 
+#[test]
+fn ctrl_z_does_nothing_where_no_shell_could_continue_it() {
+    // As after `ssh -t`, `xterm -e` and `script -c`, and below a shell that is not interactive.
+    for script in ["exec \"$CONTAINER\" \"$ID\" alpine cat", "\"$CONTAINER\" \"$ID\" alpine cat; true"] {
+        let (host, mut pty) = (Host::new("orphaned"), Pty::new());
+        let mut shell = pty.start_with(&host, &["bash", "-c", script], |command| command);
+        wait_until("it is raw", || pty.is_raw());
+        for _ in 0..3 {
+            pty.type_in("\x1a");
+            pty.expect("^Z");
+            pty.type_in("one\r");
+            pty.expect("one\r\n");
+            pty.expect("one\r\n");
+            pty.wait("it is raw", Pty::is_raw);
+        }
+        // Nor is anything left when the window is closed then.
+        pty.type_in("\x1a");
+        pty.expect("^Z");
+        drop(pty);
+        shell.status();
+        wait_until("all is dead", || host.processes().is_empty());
+    }
+}
+
+#[test]
+fn a_stopped_container_ends_when_its_terminal_and_its_shell_have_gone() {
+    for how in ["HUP", "KILL"] {
+        let (host, mut pty) = (Host::new("gone"), Pty::new());
+        let mut shell = pty.start_shell(&host);
+        pty.type_in("$CONTAINER $ID alpine cat\n");
+        wait_until("it is raw", || pty.is_raw());
+        pty.type_in("\x1a");
+        pty.expect("Stopped");
+        pty.expect("outside> ");
+        common::shell(&format!("kill -{how} {}", shell.pid()));
+        shell.status();
+        drop(pty);
+        wait_until("all is dead", || host.processes().is_empty());
+    }
+}
+
+#[test]
+fn ctrl_z_stops_the_container_of_a_command_that_another_process_has_stopped() {
+    let (host, mut pty) = (Host::new("both"), Pty::new());
+    let mut shell = pty.start_shell(&host);
+    let before = pty.modes();
+    pty.type_in("$CONTAINER $ID alpine cat\n");
+    wait_until("it is raw", || pty.is_raw());
+    common::shell(&format!("kill -STOP {}", host.processes()[0]));
+    wait_until("it is stopped", || states(&host) == "T");
+    pty.type_in("\x1a");
+    pty.expect("Stopped");
+    pty.expect("outside> ");
+    pty.type_in("fg\n");
+    wait_until("it is raw", || pty.is_raw());
+    cat_gets_the_keys(&mut pty);
+    leave(&mut pty, &mut shell, &before);
+}
+
 /// A line reaches cat in the container and comes back, and the end of the file ends it.
 fn cat_gets_the_keys(pty: &mut Pty) {
     pty.type_in("two\r");
@@ -292,7 +351,7 @@ fn started_in_the_background_it_gets_the_keys_once_it_was_stopped_and_taken_to_t
     pty.type_in("$CONTAINER $ID alpine cat &\n");
     wait_until("it runs", || host.processes().len() == 1);
     pty.type_in("kill -TSTP $!; wait $!; echo $?.\n"); // The shell knows of the stop when it can be taken back.
-    pty.expect("147.\r\n");
+    pty.expect("148.\r\n");
     assert_eq!(states(&host), "T");
     pty.type_in("fg\n");
     wait_until("it is raw", || pty.is_raw());

@@ -61,7 +61,7 @@ fn reap_loop(command: Pid) -> Result<u8, Errno> {
         match sys::read_signal(signals.borrow())? {
             libc::SIGCHLD => {
                 while let Ok(Some((pid, status))) = sys::wait4_nohang(None) {
-                    if pid == command && !status.is_stopped() {
+                    if pid == command && status.has_ended() {
                         return Ok(status.shell_status());
                     }
                 }

@@ -2,13 +2,12 @@
 
 use core::ffi::{CStr, c_int};
 
-use super::signals::{dispositions, read_file};
-use crate::sys::{self, Pid, SigSet};
+use super::signals::{STOPPING, dispositions, read_file};
+use crate::sys::{self, Errno, Pid, SigSet, WaitStatus};
 use crate::text::number::{self, decimal};
 use crate::text::split_once;
 
-/// The signals that stop a process by default, and those that do nothing to it.
-const STOPPING: SigSet = SigSet::of(&[libc::SIGTSTP]);
+/// The signals that do nothing to a process by default.
 const HARMLESS: SigSet = SigSet::of(&[libc::SIGCONT, libc::SIGWINCH, libc::SIGURG]);
 
 /// The child, as its supervisor sees it.
@@ -17,6 +16,8 @@ pub struct Child {
     pub pid: Pid,
     /// Whether the command itself is PID 1. The kernel protects PID 1 from signals that it neither handles nor ignores.
     pub is_pid1: bool,
+    /// Whether it is stopped, as far as this process has heard.
+    pub is_stopped: bool,
     /// The signal that the status reports when SIGKILL has ended the child.
     pub reported_signal: c_int,
 }
@@ -24,23 +25,47 @@ pub struct Child {
 impl Child {
     /// A child that no signal has been forwarded to.
     pub const fn new(pid: Pid, is_pid1: bool) -> Self {
-        Self { pid, is_pid1, reported_signal: libc::SIGKILL }
+        Self { pid, is_pid1, is_stopped: false, reported_signal: libc::SIGKILL }
+    }
+
+    /// After SIGCHLD: looks whether the child has stopped or continued. Returns its status if it has ended.
+    pub fn look(&mut self) -> Result<Option<WaitStatus>, Errno> {
+        while let Some((_, status)) = sys::wait4_nohang(Some(self.pid))? {
+            if status.has_ended() {
+                return Ok(Some(status));
+            }
+            self.is_stopped = status.is_stopped();
+        }
+        Ok(None)
+    }
+
+    /// The status of the child as a shell shows it.
+    pub fn reported_status(&self, status: WaitStatus) -> u8 {
+        let status = status.shell_status();
+        if status == 128 + libc::SIGKILL as u8 { 128 + self.reported_signal as u8 } else { status }
+    }
+
+    /// Stops the child with SIGSTOP, if a stop signal would stop any other process. Says whether the child stops or is stopped.
+    ///
+    /// A stop signal does nothing to PID 1. It does nothing to the leader of a session either, because no shell could continue
+    /// it. A SIGSTOP of the parent stops both.
+    pub fn stop(&self, signal: c_int) -> bool {
+        if !self.is_stopped && !self.has_default_action(signal) {
+            return false;
+        }
+        let _ = sys::kill(self.pid, libc::SIGSTOP); // The child may have ended just now.
+        true
     }
 
     /// Forwards a signal, unless a terminal has delivered it already.
     ///
-    /// A signal whose default action would end or stop any other process does nothing to PID 1. The supervisor then sends
-    /// SIGKILL or SIGSTOP, which PID 1 cannot refuse to its parent.
+    /// A signal whose default action would end any other process does nothing to PID 1. The supervisor then sends SIGKILL, which
+    /// PID 1 cannot refuse to its parent.
     pub fn forward(&mut self, mut signal: c_int, is_delivered: bool) {
-        // A stop from a terminal does nothing to a session leader either, because no other process could continue it.
-        let is_protected = self.is_pid1 || STOPPING.has(signal);
-        if is_protected && !HARMLESS.has(signal) && self.has_default_action(signal) {
-            if STOPPING.has(signal) {
-                signal = libc::SIGSTOP;
-            } else {
-                self.reported_signal = signal;
-                signal = libc::SIGKILL;
-            }
+        let ends = self.is_pid1 && !HARMLESS.has(signal) && !STOPPING.has(signal);
+        if ends && self.has_default_action(signal) {
+            self.reported_signal = signal;
+            signal = libc::SIGKILL;
         } else if is_delivered {
             return;
         }

@@ -1,5 +1,7 @@
 //! The signals that the supervisor forwards, and what a process does with signals.
 
+use core::ffi::c_int;
+
 use crate::sys::{self, BorrowedFd, Errno, OwnedFd, SigSet};
 use crate::text::split;
 
@@ -9,10 +11,17 @@ use crate::text::split;
 pub const FORWARDED: SigSet =
     SigSet::ALL.without(SigSet::of(&[libc::SIGKILL, libc::SIGSTOP, libc::SIGTTIN, libc::SIGTTOU]));
 
+/// The signals that stop a process by default, if this process reads them.
+pub const STOPPING: SigSet = SigSet::of(&[libc::SIGTSTP]);
+
 /// The descriptor from which signals are read, in place of handlers.
 pub struct SignalFd {
     /// See signalfd(2).
     pub fd: BorrowedFd<'static>,
+    /// The signals that this process blocks, to read them.
+    pub blocked: SigSet,
+    /// Those that can be read now.
+    readable: SigSet,
     /// The signals that the caller of this program ignored, as nohup(1) does.
     pub ignored: SigSet,
 }
@@ -21,9 +30,30 @@ impl SignalFd {
     /// Blocks the signals and opens the descriptor. An ignored signal stays ignored, and is not forwarded.
     pub fn open() -> Result<Self, Errno> {
         let ignored = dispositions(c"/proc/self/status", &[b"SigIgn:\t"]).unwrap_or(SigSet::NONE);
-        let forwarded = FORWARDED.without(ignored.without(SigSet::of(&[libc::SIGCHLD])));
-        sys::rt_sigprocmask(forwarded)?;
-        Ok(Self { fd: sys::signalfd(forwarded).map(OwnedFd::leak)?, ignored })
+        let blocked = FORWARDED.without(ignored.without(SigSet::of(&[libc::SIGCHLD])));
+        sys::rt_sigprocmask(blocked)?;
+        let fd = sys::signalfd(blocked).map(OwnedFd::leak)?;
+        Ok(Self { fd, blocked, readable: blocked, ignored })
+    }
+
+    /// The signal that a read would take. It stays pending.
+    pub fn peek(&self) -> Option<c_int> {
+        sys::rt_sigpending().and(self.readable).first()
+    }
+
+    /// From now on, stop signals stay pending.
+    pub fn leave_stopping(&mut self) -> Result<(), Errno> {
+        self.set_readable(self.blocked.without(STOPPING))
+    }
+
+    /// From now on, all signals are read.
+    pub fn read_all(&mut self) -> Result<(), Errno> {
+        if self.readable == self.blocked { Ok(()) } else { self.set_readable(self.blocked) }
+    }
+
+    fn set_readable(&mut self, set: SigSet) -> Result<(), Errno> {
+        self.readable = set;
+        sys::signalfd_change(self.fd, set)
     }
 }
 

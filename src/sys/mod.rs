@@ -64,8 +64,8 @@ pub use process::{
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
-    kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask,
-    signalfd,
+    kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigpending,
+    rt_sigprocmask, signalfd, signalfd_change,
 };
 pub use sigset::SigSet;
 pub use socket::{PollFd, poll_fd, ppoll, recvmsg, sendmsg, socketpair};

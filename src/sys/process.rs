@@ -171,9 +171,14 @@ impl WaitStatus {
         }
     }
 
-    /// Whether the process is stopped and has not ended.
+    /// Whether the process has stopped.
     pub const fn is_stopped(self) -> bool {
         self.0 & 0xff == 0x7f
+    }
+
+    /// Whether the process has ended: it has neither stopped nor continued.
+    pub const fn has_ended(self) -> bool {
+        !self.is_stopped() && self.0 != 0xffff
     }
 }
 
@@ -193,20 +198,20 @@ pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
     Ok(WaitStatus(unsafe { status.assume_init() }))
 }
 
-/// `wait4(pid, &status, WNOHANG | WUNTRACED, NULL)`: asks without waiting whether a child has ended or stopped. `None` for the
-/// process, which is PID -1, means any child.
+/// `wait4(pid, &status, WNOHANG | WUNTRACED | WCONTINUED, NULL)`: asks without waiting whether a child has ended, stopped or
+/// continued. `None` for the process, which is PID -1, means any child.
 ///
 /// Returns None if no child has changed. ECHILD: the process is not a child of this one, or there are no children.
 /// <https://man7.org/linux/man-pages/man2/wait4.2.html>
 pub fn wait4_nohang(pid: Option<Pid>) -> Result<Option<(Pid, WaitStatus)>, Errno> {
     let mut status: c_int = 0;
-    let (pid, options) = (pid.map_or(-1, Pid::raw), libc::WNOHANG | libc::WUNTRACED);
+    let (pid, options) = (pid.map_or(-1, Pid::raw), libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED);
     // SAFETY: the kernel writes one int.
     let changed: usize = unsafe {
         call!(wait4(
             pid => Signed,
             &raw mut status => Name("[status]"),
-            options => Name("WNOHANG|WUNTRACED"),
+            options => Name("WNOHANG|WUNTRACED|WCONTINUED"),
             0 => Name("NULL"),
         ))
     }?;
@@ -301,6 +306,12 @@ mod tests {
     fn the_status_of_a_command_that_exits_is_its_own() {
         assert_eq!(WaitStatus(7 << 8).shell_status(), 7);
         assert_eq!(WaitStatus(255 << 8).shell_status(), 255);
+    }
+
+    #[test]
+    fn a_process_that_has_stopped_or_continued_has_not_ended() {
+        assert!(WaitStatus(0).has_ended() && WaitStatus(9).has_ended() && WaitStatus(255 << 8).has_ended());
+        assert!(!WaitStatus(19 << 8 | 0x7f).has_ended() && !WaitStatus(0xffff).has_ended());
     }
 
     #[test]

@@ -39,6 +39,27 @@ pub fn signalfd(set: SigSet) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// `signalfd4(fd, &set, 8, 0)`: changes the set of a signalfd. A pending signal that is not in the set stays pending.
+///
+/// EINVAL: the descriptor is not a signalfd.
+/// <https://man7.org/linux/man-pages/man2/signalfd.2.html>
+pub fn signalfd_change(fd: BorrowedFd, set: SigSet) -> Result<(), Errno> {
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns. The result is `fd` itself, not a new descriptor.
+    unsafe { call!(signalfd4(fd.raw() => Fd, &raw const set.0 => Signals, 8 => Number, 0 => Number)) }
+}
+
+/// `rt_sigpending(&set, 8)`: the signals that are pending for this process, because they are blocked.
+///
+/// The 8 is the size of the set in bytes. The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/sigpending.2.html>
+pub fn rt_sigpending() -> SigSet {
+    let mut set = 0u64;
+    // SAFETY: the kernel writes one 64-bit set.
+    let read: Result<(), Errno> = unsafe { call!(rt_sigpending(&raw mut set => Name("[...]"), 8 => Number)) };
+    let _ = read; // The call does not fail.
+    SigSet(set)
+}
+
 /// `read(signalfd, &siginfo, 128)`: takes the next pending signal and returns its number. It sleeps until there is one.
 ///
 /// EINTR: a signal outside the set interrupted the call.
