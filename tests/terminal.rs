@@ -530,6 +530,109 @@ fn with_a_terminal_at_the_end_of_a_pipe_the_command_sees_the_end() {
     );
 }
 
+/// Reads its terminal in a mode that it has changed meanwhile, and says what it has read.
+const CHANGES: &str = r#"
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct termios lines, keys;
+    char byte = 'x';
+    tcgetattr(0, &lines);
+    keys = lines;
+    cfmakeraw(&keys);
+    usleep(100000); /* The end is there before the mode changes. */
+    if (!strcmp(words[1], "raw")) {
+        tcsetattr(0, TCSANOW, &keys);
+        while (read(0, &byte, 1) == 1 && byte != 4);
+    } else if (!strcmp(words[1], "flush")) {
+        tcsetattr(0, TCSAFLUSH, &keys);
+        while (read(0, &byte, 1) == 1 && byte != 4);
+        tcsetattr(0, TCSAFLUSH, &lines);
+        while (read(0, &byte, 1) == 1);
+    } else { /* The end is there in the mode of keys, and then lines are read, twice. */
+        tcsetattr(0, TCSANOW, &keys);
+        read(0, &byte, 1);
+        usleep(100000);
+        tcsetattr(0, TCSANOW, &lines);
+        while (read(0, &byte, 1) == 1);
+        while (read(0, &byte, 1) == 1);
+    }
+    tcsetattr(0, TCSANOW, &lines);
+    puts("end");
+    return 5;
+}
+"#;
+
+/// `INPUT; container -t ID IMAGE COMMAND`: its output, and its status in a line.
+fn run_with_input(host: &Host, images: &std::path::Path, input: &str, command: &str) -> String {
+    let script = format!("timeout -s KILL 10 '{}' -t {} {command}; echo $?", common::PROGRAM, host.id);
+    let script = if input.starts_with('<') || input.starts_with("0>") {
+        format!("{{ {script}; }} {input}")
+    } else {
+        format!("{input} | {{ {script}; }}")
+    };
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &script]).current_dir(common::ROOT).env("CONTAINER_STATE", &host.state);
+    common::outcome(bash.env("CONTAINER_IMAGES", images)).stdout.replace('\r', "")
+}
+
+#[test]
+fn the_end_of_a_piped_stdin_reaches_a_command_in_whatever_mode_it_reads_its_terminal() {
+    let host = Host::new("modes");
+    let image = host.own_image("own");
+    compile(CHANGES, &image.join("bin/changes"));
+    let images = host.dir.join("images");
+    for input in ["true", "printf 'one\\n'", "printf one", "< /dev/null"] {
+        for mode in ["raw", "flush", "lines"] {
+            let shown = run_with_input(&host, &images, input, &format!("own changes {mode}"));
+            assert!(shown.ends_with("end\n5\n"), "{input} {mode}: {shown:?}");
+        }
+    }
+    // A shell with a line editor changes the mode for each line.
+    for input in ["echo 'echo $((20 + 3))'", "printf 'echo $((20 + 3))'"] {
+        for _ in 0..10 {
+            let shown = run_with_input(&host, &common::images(), input, "alpine sh");
+            assert!(shown.contains("\n23\n") && shown.ends_with("0\n"), "{input}: {shown:?}");
+        }
+    }
+    // There is an end for each reader, and a command that reads nothing gets no more than one.
+    let twice = "alpine sh -c 'cat; cat; cat; echo end'";
+    assert!(run_with_input(&host, &common::images(), "printf 'one\\n'", twice).ends_with("end\n0\n"));
+}
+
+#[test]
+fn after_the_end_of_stdin_the_supervisor_sleeps_while_the_command_reads_nothing() {
+    let host = Host::new("idle");
+    let mut command =
+        host.command(&["-t", &host.id, "alpine", "sh", "-c", "cat; echo ready; exec sleep 1000"]);
+    let mut container = Supervisor(command.stdout(std::process::Stdio::piped()).spawn().unwrap());
+    let mut line = [0; 7];
+    std::io::Read::read_exact(container.0.stdout.as_mut().unwrap(), &mut line).unwrap();
+    assert_eq!(&line, b"ready\r\n");
+    wait_until("it sleeps", || host.runs("sleep"));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let before = waits(container.pid());
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(waits(container.pid()), before);
+    container.kill();
+}
+
+#[test]
+fn a_stdin_that_cannot_be_read_is_an_empty_one() {
+    let host = Host::new("unreadable");
+    let file = host.dir.join("file");
+    for input in [
+        "< /".to_string(),
+        format!("0> '{}'", file.display()),
+        format!("0> >(cat > '{}' 2>&1)", file.display()),
+    ] {
+        let shown = run_with_input(&host, &common::images(), &input, "alpine sh -c 'cat; echo end'");
+        assert_eq!(shown, "end\n0\n", "{input}");
+    }
+}
+
 #[test]
 fn with_a_terminal_whose_reader_goes_away_the_command_gets_sigpipe() {
     let host = Host::new("sigpipe");

@@ -33,14 +33,14 @@ pub fn supervise(
         }
         let signal_row = sys::poll_fd(Some(signals.fd), libc::POLLIN);
         let nothing = sys::poll_fd(None, 0);
-        let [input, output] = terminal.as_mut().map_or([nothing; 2], Terminal::poll_set);
-        let mut poll_set = [signal_row, input, output];
+        let [input, output, reads] = terminal.as_mut().map_or([nothing; 3], Terminal::poll_set);
+        let mut poll_set = [signal_row, input, output, reads];
         match sys::ppoll(&mut poll_set) {
             Ok(()) => {}
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno),
         }
-        let [signal_row, input, output] = poll_set;
+        let [signal_row, input, output, reads] = poll_set;
         if signal_row.revents != 0 {
             if let Some(status) = take_signal(signals, child, terminal, &mut stop)? {
                 return Ok(status);
@@ -49,7 +49,7 @@ pub fn supervise(
             continue; // The signal may have moved this process to the background.
         }
         if let Some(terminal) = terminal
-            && let Some(signal) = terminal.relay([input, output])
+            && let Some(signal) = terminal.relay([input, output, reads])
             && (child.is_stopped || terminal.has_in_foreground(child.pid))
         {
             if signal != libc::SIGTSTP {
@@ -81,7 +81,7 @@ fn take_signal(
     match (signal, terminal.as_mut()) {
         (libc::SIGCHLD, _) => {
             let Some(status) = child.look()? else { return Ok(None) };
-            while terminal.as_ref().is_some_and(Terminal::relay_output) {}
+            while terminal.as_mut().is_some_and(Terminal::relay_output) {}
             return Ok(Some(child.reported_status(status)));
         }
         // The command gets its SIGWINCH from its own terminal, when that is resized.

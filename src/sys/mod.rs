@@ -68,8 +68,11 @@ pub use signal::{
     rt_sigprocmask, signalfd, signalfd_change,
 };
 pub use sigset::SigSet;
-pub use socket::{PollFd, poll_fd, ppoll, recvmsg, sendmsg, socketpair};
+pub use socket::{
+    PollFd, epoll_add_edge, epoll_create, epoll_take, poll_fd, ppoll, ppoll_now, recvmsg, sendmsg, socketpair,
+};
 pub use stack::Stack;
 pub use terminal::{
-    Size, Termios, tcgets, tcsets, tiocgpgrp, tiocgptpeer, tiocgwinsz, tiocsctty, tiocswinsz, unlockpt,
+    Size, Termios, tcgets, tcsets, tiocgpgrp, tiocgptpeer, tiocgwinsz, tiocpkt, tiocsctty, tiocswinsz,
+    unlockpt,
 };
