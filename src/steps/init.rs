@@ -20,6 +20,7 @@ pub static STEP: Step = Step {
         "prctl",
         "read",
         "getppid",
+        "setsid",
         "close_range",
         "signalfd4",
         "kill",
@@ -35,6 +36,9 @@ pub static STEP: Step = Step {
 ///
 /// PID 1 keeps its memory and its descriptors, and root in the container can read them. So it erases the caller's environment
 /// and closes all descriptors. PID 2, which has copies, waits until that is done.
+///
+/// PID 1 leads its own session. So a signal to the caller's process group does not reach it, only the supervisor, which forwards
+/// it. And whoever controls PID 1 with ptrace(2) cannot open the caller's terminal as /dev/tty.
 fn fork_command(caller_env: &'static [Option<CStrPtr<'static>>]) -> Result<(), Errno> {
     let (ours, theirs) = sys::socketpair()?;
     let (theirs, pid1) = (theirs.leak(), sys::getpid());
@@ -49,6 +53,8 @@ fn fork_command(caller_env: &'static [Option<CStrPtr<'static>>]) -> Result<(), E
         return Ok(());
     };
     explain::stop_tracing(); // Two processes would write at once.
+    sys::setsid()?;
+    sys::prctl_set_not_dumpable()?;
     sys::erase(caller_env);
     sys::close_all()?;
     sys::exit_group(reap_loop(command).unwrap_or(FAILED))

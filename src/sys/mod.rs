@@ -60,7 +60,8 @@ pub use observer::{Observer, observe};
 pub use pages::drop_cold_pages;
 pub use process::{
     Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fork, getpgid, getpid, getppid,
-    prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
+    prctl_set_not_dumpable, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4,
+    wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{

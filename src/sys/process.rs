@@ -264,6 +264,16 @@ pub fn prctl_set_pdeathsig() -> Result<(), Errno> {
     unsafe { call!(prctl(operation => Name("PR_SET_PDEATHSIG"), signal => Name("SIGKILL"))) }
 }
 
+/// `prctl(PR_SET_DUMPABLE, 0)`: no process without CAP_SYS_PTRACE may trace this process or read its memory.
+///
+/// The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html>
+pub fn prctl_set_not_dumpable() -> Result<(), Errno> {
+    let operation = libc::PR_SET_DUMPABLE;
+    // SAFETY: the call touches no memory.
+    unsafe { call!(prctl(operation => Name("PR_SET_DUMPABLE"), 0 => Name("SUID_DUMP_DISABLE"))) }
+}
+
 /// `set_tid_address(&word)`: when this thread ends while another process shares its memory, the kernel sets `word` to 0.
 ///
 /// A thread library uses it to learn that a thread has ended. Here the child of a vfork uses it to learn that its parent has
