@@ -93,6 +93,71 @@ fn a_signal_ends_a_command_that_leaves_it_at_the_default() {
 }
 
 #[test]
+fn a_signal_is_not_lost_where_proc_is_missing_or_another_pid_namespaces() {
+    let host = Host::new("proc");
+    let other = "unshare -p -f sh -c 'mount -t proc proc /proc'";
+    for change in ["umount -l /proc", other] {
+        for options in [&[][..], &["--init"]] {
+            let traps = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.02; done";
+            for (script, status) in [("echo ready; exec sleep 1000", 143), (traps, 9)] {
+                let mut unshare = std::process::Command::new("unshare");
+                unshare
+                    .args(["-m", "sh", "-c", &format!("{change}; exec \"$@\""), "sh", PROGRAM])
+                    .args(options);
+                unshare.args([&host.id, "busybox", "sh", "-c", script]).current_dir(common::ROOT);
+                unshare.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+                unshare.stdin(Stdio::null()).stdout(Stdio::piped());
+                let mut container = Supervisor(unshare.spawn().unwrap());
+                assert_eq!(line(&mut BufReader::new(container.0.stdout.take().unwrap())), "ready");
+                kill("TERM", container.pid());
+                let what = format!("it ends: {change} {options:?} {script}");
+                assert_eq!(status_in_time(container, &what), Some(status), "{what}");
+            }
+        }
+    }
+    // nohup(1) works there too.
+    let script = "umount -l /proc; trap '' HUP; exec \"$@\"";
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["-m", "sh", "-c", script, "sh", PROGRAM, &host.id, "busybox", "sh", "-c"]);
+    unshare.arg("echo ready; exec sleep 1000").current_dir(common::ROOT).stdin(Stdio::null());
+    unshare.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+    let mut container = Supervisor(unshare.stdout(Stdio::piped()).spawn().unwrap());
+    assert_eq!(line(&mut BufReader::new(container.0.stdout.take().unwrap())), "ready");
+    kill("HUP", container.pid());
+    kill("TERM", container.pid());
+    assert_eq!(status_in_time(container, "it ends"), Some(143));
+}
+
+#[test]
+fn a_signal_is_not_lost_by_a_command_or_a_caller_with_many_groups() {
+    let host = Host::new("groups");
+    let caller = "import os, signal, sys
+os.setgroups(range(100000, 100000 + int(sys.argv[1])))
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.argv[2], sys.argv[2:])";
+    for count in ["256", "5000"] {
+        let mut python = std::process::Command::new("python3");
+        python.args([
+            "-c",
+            caller,
+            count,
+            PROGRAM,
+            &host.id,
+            "busybox",
+            "sh",
+            "-c",
+            "echo ready; exec sleep 1000",
+        ]);
+        python.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+        let mut container = Supervisor(python.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
+        assert_eq!(line(&mut BufReader::new(container.0.stdout.take().unwrap())), "ready");
+        kill("HUP", container.pid());
+        kill("TERM", container.pid());
+        assert_eq!(status_in_time(container, "it ends"), Some(143), "{count}");
+    }
+}
+
+#[test]
 fn timeout_ends_a_container() {
     let host = Host::new("timeout");
     let mut timeout = std::process::Command::new("timeout");

@@ -2,8 +2,8 @@
 
 use core::ffi::{CStr, c_int};
 
-use super::signals::{STOPPING, dispositions, read_file};
-use crate::sys::{self, Errno, Pid, SigSet, WaitStatus};
+use super::signals::{STOPPING, dispositions};
+use crate::sys::{self, Errno, OwnedFd, Pid, SigSet, WaitStatus};
 use crate::text::number::{self, decimal};
 use crate::text::split_once;
 
@@ -72,27 +72,21 @@ impl Child {
         let _ = sys::kill(self.pid, signal); // The child may have ended just now.
     }
 
-    /// Whether the child neither blocks, ignores nor handles a signal. sigwait(3) unblocks the signals that it waits for while it
-    /// waits: then `status` does not show them, but `syscall` shows the wait.
+    /// Whether the child neither blocks, ignores nor handles a signal. If that cannot be found out, the signal must not be lost:
+    /// then it does.
     fn has_default_action(&self, signal: c_int) -> bool {
-        let plans = dispositions(
-            self.proc_path(&mut [0; PATH_LEN], b"status"),
-            &[b"SigBlk:\t", b"SigIgn:\t", b"SigCgt:\t"],
-        );
-        plans.is_some_and(|plans| !plans.has(signal)) && !self.is_in_sigwait()
+        let Ok(proc) = open_proc() else { return true };
+        let open = |name| sys::open_to_read_at(proc.borrow(), self.path(&mut [0; PATH_LEN], name)).ok();
+        let plans =
+            open(b"status").and_then(|file| dispositions(&file, &[b"SigBlk:\t", b"SigIgn:\t", b"SigCgt:\t"]));
+        !plans.is_some_and(|plans| plans.has(signal))
+            && !open(b"syscall").is_some_and(|file| is_sigwait(&file))
     }
 
-    fn is_in_sigwait(&self) -> bool {
-        let buffer = &mut [0; 16];
-        let call = read_file(self.proc_path(&mut [0; PATH_LEN], b"syscall"), buffer);
-        call.and_then(|call| number::parse(split_once(call, b' ').0))
-            == Some(libc::SYS_rt_sigtimedwait as u64)
-    }
-
-    /// `/proc/PID/NAME`
-    fn proc_path<'b>(&self, buffer: &'b mut [u8; PATH_LEN], name: &[u8]) -> &'b CStr {
+    /// `PID/NAME`
+    fn path<'b>(&self, buffer: &'b mut [u8; PATH_LEN], name: &[u8]) -> &'b CStr {
         let digits = &mut [0; 10];
-        let parts = [b"/proc/", decimal(self.pid.number(), digits), b"/", name];
+        let parts = [decimal(self.pid.number(), digits), b"/", name];
         for (to, from) in buffer.iter_mut().zip(parts.into_iter().flatten()) {
             *to = *from;
         }
@@ -100,5 +94,21 @@ impl Child {
     }
 }
 
-/// Room for `/proc/4294967295/syscall` and its NUL.
-const PATH_LEN: usize = 32;
+/// Opens a new /proc with the processes as this one sees them. The host's may be missing, or may be that of another PID
+/// namespace.
+fn open_proc() -> Result<OwnedFd, Errno> {
+    let context = sys::fsopen(c"proc")?;
+    sys::fsconfig_create(context.borrow())?;
+    sys::fsmount(context.borrow())
+}
+
+/// Whether a file /proc/PID/syscall shows that the process waits in sigwait(3). It unblocks the signals that it waits for while
+/// it waits, so `status` does not show them.
+fn is_sigwait(file: &OwnedFd) -> bool {
+    let buffer = &mut [0; 16];
+    let call = sys::pread(file.borrow(), buffer, 0).ok().and_then(|len| buffer.get(..len));
+    call.and_then(|call| number::parse(split_once(call, b' ').0)) == Some(libc::SYS_rt_sigtimedwait as u64)
+}
+
+/// Room for `4294967295/syscall` and its NUL.
+const PATH_LEN: usize = 24;

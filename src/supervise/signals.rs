@@ -3,7 +3,7 @@
 use core::ffi::c_int;
 
 use crate::sys::{self, BorrowedFd, Errno, OwnedFd, SigSet};
-use crate::text::split;
+use crate::text::{last_index, split};
 
 /// The signals that the supervisor reads, to forward them. It cannot read SIGKILL and SIGSTOP. SIGTTIN and SIGTTOU stop a process
 /// that uses a terminal from the background, as they should. No other signal may end the supervisor before it has restored the
@@ -29,7 +29,7 @@ pub struct SignalFd {
 impl SignalFd {
     /// Blocks the signals and opens the descriptor. An ignored signal stays ignored, and is not forwarded.
     pub fn open() -> Result<Self, Errno> {
-        let ignored = dispositions(c"/proc/self/status", &[b"SigIgn:\t"]).unwrap_or(SigSet::NONE);
+        let ignored = ignored_here();
         let blocked = FORWARDED.without(ignored.without(SigSet::of(&[libc::SIGCHLD])));
         sys::rt_sigprocmask(blocked)?;
         let fd = sys::signalfd(blocked).map(OwnedFd::leak)?;
@@ -57,14 +57,34 @@ impl SignalFd {
     }
 }
 
-/// The union of the signal sets that these lines of a file /proc/PID/status hold; None if the file cannot be read.
-pub fn dispositions(status: &core::ffi::CStr, names: &[&[u8]]) -> Option<SigSet> {
-    let buffer = &mut [0; 2048];
-    let status = read_file(status, buffer)?;
-    let mut signals = 0;
-    for name in names {
-        let digits = split(status, b'\n').find_map(|line| line.strip_prefix(*name))?;
-        signals |= digits.iter().fold(0, |number, digit| number << 4 | u64::from(value_of(*digit)));
+/// The signals that this process ignores.
+fn ignored_here() -> SigSet {
+    let status = sys::open_to_read(c"/proc/self/status", 0).ok();
+    if let Some(ignored) = status.and_then(|status| dispositions(&status, &[b"SigIgn:\t"])) {
+        return ignored;
+    }
+    // /proc is missing, or it is that of another PID namespace.
+    let is_ignored = |signal: &c_int| sys::rt_sigaction_is_ignored(*signal) == Ok(true);
+    SigSet((1..65).filter(is_ignored).fold(0, |set, signal| set | 1 << (signal - 1)))
+}
+
+/// The union of the signal sets that these lines of a file /proc/PID/status hold; None if a line is missing.
+///
+/// The list of groups comes before these lines, and may be long. So the file is read piece by piece. A piece ends at the end of
+/// a line, unless it is a part of a longer line.
+pub fn dispositions(status: &OwnedFd, names: &[&[u8]]) -> Option<SigSet> {
+    let buffer = &mut [0; 1024];
+    let (mut signals, mut found, mut offset) = (0, 0, 0);
+    while found < names.len() {
+        let len = sys::pread(status.borrow(), buffer, offset).ok().filter(|len| *len > 0)?;
+        let piece = buffer.get(..len)?;
+        let end = last_index(piece, b'\n').map_or(len, |newline| newline + 1);
+        for line in split(piece.get(..end)?, b'\n') {
+            let Some(digits) = names.iter().find_map(|name| line.strip_prefix(*name)) else { continue };
+            signals |= digits.iter().fold(0, |number, digit| number << 4 | u64::from(value_of(*digit)));
+            found += 1;
+        }
+        offset += end as u64;
     }
     Some(SigSet(signals))
 }
@@ -72,11 +92,4 @@ pub fn dispositions(status: &core::ffi::CStr, names: &[&[u8]]) -> Option<SigSet>
 /// The value of a hexadecimal digit.
 const fn value_of(digit: u8) -> u8 {
     if digit < b'a' { digit - b'0' } else { digit - b'a' + 10 }
-}
-
-/// Reads the beginning of a file of /proc.
-pub fn read_file<'b>(path: &core::ffi::CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let file = sys::open_to_read(path, 0).ok()?;
-    let len = sys::pread(file.borrow(), buffer, 0).ok()?;
-    buffer.get(..len)
 }

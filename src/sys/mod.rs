@@ -48,13 +48,15 @@ pub use fd::{BorrowedFd, OwnedFd, STDERR, STDIN, STDOUT};
 pub use flags::{Flag, signal_name};
 pub use fs::{
     FileStatus, close_all, close_on_exec, dup3, faccessat, fchmodat, fchown, fcntl_dupfd, fcntl_getlk,
-    fcntl_setlk, fstat, lstat, mkdirat, mknod_file, open_to_read, openat, openat2_without_links,
-    openat2_without_magic, pread, read, rmdir, stat, statfs_type, symlink, unlink, write,
+    fcntl_setlk, fstat, lstat, mkdirat, mknod_file, open_to_read, open_to_read_at, openat,
+    openat2_without_links, openat2_without_magic, pread, read, rmdir, stat, statfs_type, symlink, unlink,
+    write,
 };
 pub use initial::{Process, erase};
 pub use mount::{
-    mount, mount_change, mount_setattr_rdonly, mount_setattr_rdonly_alone, mount_setattr_writable,
-    move_mount, move_mount_following, open_tree_clone, open_tree_recursive, pivot_root, umount2,
+    fsconfig_create, fsmount, fsopen, mount, mount_change, mount_setattr_rdonly, mount_setattr_rdonly_alone,
+    mount_setattr_writable, move_mount, move_mount_following, open_tree_clone, open_tree_recursive,
+    pivot_root, umount2,
 };
 pub use observer::{Observer, observe};
 pub use pages::drop_cold_pages;
@@ -65,8 +67,8 @@ pub use process::{
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
-    kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigpending,
-    rt_sigprocmask, signalfd, signalfd_change,
+    kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore,
+    rt_sigaction_is_ignored, rt_sigpending, rt_sigprocmask, signalfd, signalfd_change,
 };
 pub use sigset::SigSet;
 pub use socket::{

@@ -125,6 +125,21 @@ pub fn rt_sigaction_default(signal: c_int) -> Result<(), Errno> {
     }
 }
 
+/// `rt_sigaction(signal, NULL, &action, 8)`: says whether this process ignores the signal.
+///
+/// The 8 is the size of a set of signals in bytes. EINVAL: there is no such signal.
+/// <https://man7.org/linux/man-pages/man2/sigaction.2.html>
+pub fn rt_sigaction_is_ignored(signal: c_int) -> Result<bool, Errno> {
+    let mut action = KernelSigaction::new(libc::SIG_DFL);
+    // SAFETY: the kernel writes one struct in its layout, and changes no action.
+    let () = unsafe {
+        call!(rt_sigaction(
+            signal => Flags(SIGNALS), 0 => Name("NULL"), &raw mut action => Name("{...}"), 8 => Number
+        ))
+    }?;
+    Ok(action.handler == libc::SIG_IGN)
+}
+
 /// `rt_sigaction(signal, {SIG_IGN}, NULL, 8)`: this process ignores the signal.
 ///
 /// execve(2) keeps the setting. EINVAL: there is no such signal, or it is SIGKILL or SIGSTOP.
