@@ -54,7 +54,7 @@ pub static STACK: Step = Step {
 pub static SIGNALS: Step = Step {
     name: "signals",
     why: "Signals for the command are kept from here on, until the supervisor forwards them.",
-    calls: &["openat", "pread64", "close", "rt_sigprocmask", "signalfd4"],
+    calls: &["ioctl", "openat", "pread64", "close", "rt_sigprocmask", "signalfd4"],
     chapter: "18-signals.md",
     ..Step::NEW
 };
@@ -63,7 +63,7 @@ pub static SIGNALS: Step = Step {
 pub static CHANNEL: Step = Step {
     name: "channel",
     why: "The child opens the terminal inside, and must send its master to the supervisor.",
-    calls: &["ioctl", "socketpair", "close"],
+    calls: &["socketpair", "close"],
     chapter: "17-terminal.md",
     ..Step::NEW
 };

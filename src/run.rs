@@ -37,7 +37,7 @@ use crate::step::{self, Action, Reported, Step, begin};
 use crate::steps::{ISOLATION_STEPS, SEQUENCE};
 use crate::supervise::child::Child;
 use crate::supervise::signals::SignalFd;
-use crate::supervise::terminal::{self, Terminal as TerminalRelay};
+use crate::supervise::terminal::{self, Kind, Terminal as TerminalRelay};
 use crate::supervise::{self, parent_death};
 use crate::sys::{self, Arena, CStrPtr, Errno, OwnedFd, Pid, SigSet, Stack};
 
@@ -112,9 +112,11 @@ fn start_child(
     begin(&parent::STACK);
     let mut stack = Stack::map(STACK_SIZE).map_err(failed)?;
     begin(&parent::SIGNALS);
-    let signals = if spec.options.bare { None } else { Some(open_signals(spec).map_err(failed)?) };
+    let terminal = terminal::kind(spec);
+    let (has_terminal, shares_terminal) = (terminal == Kind::New, terminal == Kind::Callers);
+    let signals =
+        if spec.options.bare { None } else { Some(open_signals(spec, shares_terminal).map_err(failed)?) };
     begin(&parent::CHANNEL);
-    let has_terminal = terminal::is_wanted(spec);
     let channel =
         if has_terminal || spec.options.init { Some(sys::socketpair().map_err(failed)?) } else { None };
     let (mut parent_end, child_end) = channel.unzip();
@@ -126,8 +128,14 @@ fn start_child(
             parent_end = None; // With a copy of the memory comes a copy of the descriptor.
         }
         let channel = child_end.as_ref().map(OwnedFd::borrow);
-        let context =
-            &mut Context { channel, has_terminal, ignored, caller_env, ..Context::new(spec, paths, arena) };
+        let context = &mut Context {
+            channel,
+            has_terminal,
+            shares_terminal,
+            ignored,
+            caller_env,
+            ..Context::new(spec, paths, arena)
+        };
         let Err(reported) = run_child(context) else { return 0 };
         child_failed = true; // The parent sees it if the memory is shared. If not, it gets a message.
         let _ = channel.map(|channel| sys::write(channel, b"!")); // A parent that has ended needs none.
@@ -146,16 +154,18 @@ fn start_child(
     }
     let is_pid1 = !spec.options.init && !spec.options.host_pid;
     let is_terminal_forced = spec.options.terminal == Terminal::Always;
-    Ok(Running { child: Child::new(child, is_pid1), signals, pty_master, is_terminal_forced })
+    let shares_group = shares_terminal && !spec.skips("session");
+    let child = Child::new(child, is_pid1, spec.options.init && !spec.skips("init"), shares_group);
+    Ok(Running { child, signals, pty_master, is_terminal_forced })
 }
 
 /// Opens the descriptor for signals, the first one that stays open. If others follow, none of them may become stdin, stdout or
 /// stderr because the caller had closed these.
-fn open_signals(spec: &Spec) -> Result<SignalFd, Errno> {
+fn open_signals(spec: &Spec, shares_terminal: bool) -> Result<SignalFd, Errno> {
     if spec.options.terminal == Terminal::Always || spec.options.init {
         open_standard()?;
     }
-    SignalFd::open()
+    SignalFd::open(shares_terminal)
 }
 
 /// Opens /dev/null as stdin, stdout and stderr where the caller has closed them.

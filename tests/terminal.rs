@@ -375,6 +375,97 @@ fn started_in_the_background_it_gets_the_keys_in_the_foreground_once_anything_ha
     leave(&mut pty, &mut shell, &before);
 }
 
+/// The ways in which a command can be started below the terminal outside, but for `--bare`.
+const SHARING: [&str; 3] = ["", "--init", "--pid host"];
+
+#[test]
+fn with_the_terminal_outside_a_command_in_the_background_leaves_the_keys_to_the_shell() {
+    for options in SHARING {
+        for script in ["cat", "sh -c 'cat; true'"] {
+            let (host, mut pty) = (Host::new("keys"), Pty::new());
+            let file = host.dir.join("file");
+            let mut shell = pty.start_shell(&host);
+            let before = pty.modes();
+            pty.type_in(format!(
+                "$CONTAINER {options} $ID alpine {script} > {} & wait $!; echo $?.\n",
+                file.display()
+            ));
+            pty.expect("149.\r\n"); // It is stopped by SIGTTIN, as any program.
+            pty.expect("outside> ");
+            pty.type_in("echo $((20 + 3))\n");
+            pty.expect("23\r\n");
+            pty.type_in("fg\n");
+            pty.expect("file\r\n");
+            wait_until("it goes on", || host.runs("cat"));
+            pty.type_in("one\n");
+            wait_until("it gets the line", || {
+                std::fs::read_to_string(&file).is_ok_and(|text| text == "one\n")
+            });
+            pty.type_in("\x04");
+            pty.expect("outside> ");
+            leave(&mut pty, &mut shell, &before);
+        }
+    }
+}
+
+#[test]
+fn with_the_terminal_outside_ctrl_z_stops_all_of_the_container() {
+    for options in SHARING {
+        let (host, mut pty) = (Host::new("stop"), Pty::new());
+        let file = host.dir.join("file");
+        let mut shell = pty.start_shell(&host);
+        let before = pty.modes();
+        pty.type_in(format!("$CONTAINER {options} $ID alpine sh -c 'cat; true' > {}\n", file.display()));
+        wait_until("it reads", || host.runs("cat"));
+        for line in ["one\n", "one\ntwo\n"] {
+            pty.type_in("\x1a");
+            pty.expect("Stopped");
+            pty.expect("outside> ");
+            wait_until("all is stopped", || states(&host) == "TT");
+            pty.type_in("echo $((20 + 3))\n");
+            pty.expect("23\r\n");
+            pty.type_in("fg\n");
+            pty.expect("file\r\n");
+            wait_until("it goes on", || states(&host) == "SS");
+            pty.type_in(&line[line.len() - 4..]);
+            wait_until("it gets the line", || std::fs::read_to_string(&file).is_ok_and(|text| text == line));
+        }
+        pty.type_in("\x04");
+        pty.expect("outside> ");
+        leave(&mut pty, &mut shell, &before);
+    }
+}
+
+#[test]
+fn with_the_terminal_outside_ctrl_c_reaches_each_process_once() {
+    let inner = "trap 'echo inner >&2' INT; echo ready >&2; i=0; while [ $i -lt 50 ]; do sleep 0.02; i=$((i+1)); done";
+    let outer = "trap 'echo outer >&2' INT; sh -c \"$INNER\"; echo end >&2; exit 3";
+    for options in SHARING {
+        let (host, mut pty) = (Host::new("interrupt"), Pty::new());
+        let script =
+            format!("$CONTAINER {options} -e INNER $ID alpine sh -c \"$OUTER\" > /dev/null; echo $?.");
+        let mut bash = pty.start_with(&host, &["bash", "-c", &format!("trap : INT; {script}")], |command| {
+            command.env("INNER", inner).env("OUTER", outer)
+        });
+        pty.expect("ready\r\n");
+        pty.type_in("\x03");
+        let shown = pty.expect("3.\r\n");
+        for word in ["inner", "outer", "end"] {
+            assert_eq!(shown.matches(word).count(), 1, "{options}: {word} in {shown}");
+        }
+        pty.end(&mut bash);
+        // Without a handler it ends all.
+        let script = format!(
+            "trap : INT; $CONTAINER {options} $ID alpine sh -c 'sleep 1000; true' > /dev/null; echo $?."
+        );
+        let mut bash = pty.start_with(&host, &["bash", "-c", &script], |command| command);
+        wait_until("it sleeps", || host.runs("sleep"));
+        pty.type_in("\x03");
+        pty.expect("130.\r\n");
+        pty.end(&mut bash);
+    }
+}
+
 #[test]
 fn a_terminal_that_is_asked_for_in_the_background_waits_for_the_foreground() {
     let (host, mut pty) = (Host::new("turn"), Pty::new());
@@ -676,6 +767,7 @@ int main(void) {
     int take = ioctl(fd, TIOCSCTTY, 0) ? errno : 0;
     int pair = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlocked = 0; /* a new one is nobody's */
     ioctl(pair, TIOCSPTLCK, &unlocked);
+    setsid(); /* Only the leader of a session can take one. It may be one already. */
     int own = ioctl(ioctl(pair, TIOCGPTPEER, O_RDWR | O_NOCTTY), TIOCSCTTY, 0) ? errno : 0;
     printf("%d %d %d %d %d %d %d %d.\n", one, two, high, linux_, steal, high_steal, take, own);
     return 0;

@@ -64,7 +64,7 @@ fn fork_command(caller_env: &'static [Option<CStrPtr<'static>>]) -> Result<(), E
 fn reap_loop(command: Pid) -> Result<u8, Errno> {
     let signals = sys::signalfd(FORWARDED)?;
     loop {
-        match sys::read_signal(signals.borrow())? {
+        match sys::read_signal(signals.borrow())?.0 {
             libc::SIGCHLD => {
                 while let Ok(Some((pid, status))) = sys::wait4_nohang(None) {
                     if pid == command && status.has_ended() {

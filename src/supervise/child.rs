@@ -16,6 +16,10 @@ pub struct Child {
     pub pid: Pid,
     /// Whether the command itself is PID 1. The kernel protects PID 1 from signals that it neither handles nor ignores.
     pub is_pid1: bool,
+    /// Whether it is the init of `--init`, and the command is its child.
+    pub is_init: bool,
+    /// Whether the command is in the process group of this process, and gets the signals of the terminal itself.
+    pub shares_group: bool,
     /// Whether it is stopped, as far as this process has heard.
     pub is_stopped: bool,
     /// The signal that the status reports when SIGKILL has ended the child.
@@ -24,8 +28,8 @@ pub struct Child {
 
 impl Child {
     /// A child that no signal has been forwarded to.
-    pub const fn new(pid: Pid, is_pid1: bool) -> Self {
-        Self { pid, is_pid1, is_stopped: false, reported_signal: libc::SIGKILL }
+    pub const fn new(pid: Pid, is_pid1: bool, is_init: bool, shares_group: bool) -> Self {
+        Self { pid, is_pid1, is_init, shares_group, is_stopped: false, reported_signal: libc::SIGKILL }
     }
 
     /// After SIGCHLD: looks whether the child has stopped or continued. Returns its status if it has ended.

@@ -10,7 +10,7 @@ use crate::explain;
 use crate::sys::{self, Errno, Pid};
 use child::Child;
 use job::Cause;
-use signals::{STOPPING, SignalFd};
+use signals::{OF_TERMINAL, STOPPING, SignalFd};
 use terminal::Terminal;
 
 /// Waits until the command has ended, and returns its status as a shell shows it. Meanwhile it forwards signals and relays the
@@ -70,14 +70,19 @@ fn take_signal(
     stop: &mut Option<Cause>,
 ) -> Result<Option<u8>, Errno> {
     // A signal that stops the command, and then this process, is not read: see `job::stop`.
-    if let Some(signal) = signals.peek().filter(|signal| STOPPING.has(*signal))
-        && child.stop(signal)
-    {
-        *stop = Some(Cause::Signal);
-        signals.leave_stopping()?;
-        return Ok(None);
+    if let Some(signal) = signals.peek().filter(|signal| STOPPING.has(*signal)) {
+        if child.stop(signal) {
+            *stop = Some(Cause::Signal);
+            signals.leave_stopping()?;
+            return Ok(None);
+        }
+        if child.is_init && child.shares_group {
+            // The signal stops the command, but not the child, which is PID 1.
+            child.forward(signal, false);
+            return job::stop(Cause::Signal, signals, child, terminal).map(|()| None);
+        }
     }
-    let signal = sys::read_signal(signals.fd)?;
+    let (signal, is_from_kernel) = sys::read_signal(signals.fd)?;
     match (signal, terminal.as_mut()) {
         (libc::SIGCHLD, _) => {
             let Some(status) = child.look()? else { return Ok(None) };
@@ -94,7 +99,7 @@ fn take_signal(
             }
             child.forward(signal, false);
         }
-        _ => child.forward(signal, false),
+        _ => child.forward(signal, child.shares_group && is_from_kernel && OF_TERMINAL.has(signal)),
     }
     Ok(None)
 }

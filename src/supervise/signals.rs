@@ -12,7 +12,11 @@ pub const FORWARDED: SigSet =
     SigSet::ALL.without(SigSet::of(&[libc::SIGKILL, libc::SIGSTOP, libc::SIGTTIN, libc::SIGTTOU]));
 
 /// The signals that stop a process by default, if this process reads them.
-pub const STOPPING: SigSet = SigSet::of(&[libc::SIGTSTP]);
+pub const STOPPING: SigSet = SigSet::of(&[libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU]);
+
+/// The signals that a terminal sends to a whole process group.
+pub const OF_TERMINAL: SigSet =
+    SigSet::of(&[libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGWINCH]);
 
 /// The descriptor from which signals are read, in place of handlers.
 pub struct SignalFd {
@@ -28,9 +32,12 @@ pub struct SignalFd {
 
 impl SignalFd {
     /// Blocks the signals and opens the descriptor. An ignored signal stays ignored, and is not forwarded.
-    pub fn open() -> Result<Self, Errno> {
+    ///
+    /// If the command shares the caller's terminal, SIGTTIN and SIGTTOU are read too: they stop PID 1 only if this process does it.
+    pub fn open(shares_terminal: bool) -> Result<Self, Errno> {
         let ignored = ignored_here();
-        let blocked = FORWARDED.without(ignored.without(SigSet::of(&[libc::SIGCHLD])));
+        let forwarded = if shares_terminal { FORWARDED.or(STOPPING) } else { FORWARDED };
+        let blocked = forwarded.without(ignored.without(SigSet::of(&[libc::SIGCHLD])));
         sys::rt_sigprocmask(blocked)?;
         let fd = sys::signalfd(blocked).map(OwnedFd::leak)?;
         Ok(Self { fd, blocked, readable: blocked, ignored })

@@ -5,16 +5,34 @@ use core::ffi::c_int;
 use core::ops::Range;
 
 use crate::spec;
-use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, PollFd, STDIN, STDOUT, Size, Termios};
+use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, PollFd, STDERR, STDIN, STDOUT, Size, Termios};
 
-/// Whether the command gets a terminal that belongs to the container.
-pub fn is_wanted(spec: &spec::Spec) -> bool {
-    let is_interactive = || sys::tcgets(STDIN).is_ok() && sys::tcgets(STDOUT).is_ok();
+/// Which terminal the command has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// None, as far as this program knows.
+    None,
+    /// A terminal that belongs to the container.
+    New,
+    /// The caller's is its stdin, stdout or stderr. Then it stays in the caller's session and process group, where the kernel treats
+    /// it as any other program: keys send signals to all of its processes, and a read from the background stops them.
+    Callers,
+}
+
+/// Finds out which terminal the command gets.
+pub fn kind(spec: &spec::Spec) -> Kind {
+    let is_terminal = |fd| sys::tcgets(fd).is_ok();
+    if spec.options.bare {
+        return Kind::None;
+    }
+    if spec.options.terminal == spec::Terminal::Always {
+        return Kind::New;
+    }
+    let (input, output) = (is_terminal(STDIN), is_terminal(STDOUT));
     match spec.options.terminal {
-        _ if spec.options.bare => false,
-        spec::Terminal::Auto => is_interactive(),
-        spec::Terminal::Always => true,
-        spec::Terminal::Never => false,
+        spec::Terminal::Auto if input && output => Kind::New,
+        _ if input || output || is_terminal(STDERR) => Kind::Callers,
+        _ => Kind::None,
     }
 }
 

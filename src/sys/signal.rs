@@ -60,18 +60,20 @@ pub fn rt_sigpending() -> SigSet {
     SigSet(set)
 }
 
-/// `read(signalfd, &siginfo, 128)`: takes the next pending signal and returns its number. It sleeps until there is one.
+/// `read(signalfd, &siginfo, 128)`: takes the next pending signal. Returns its number, and whether the kernel sent it, as a
+/// terminal does for a key, and not a process. It sleeps until there is one.
 ///
 /// EINTR: a signal outside the set interrupted the call.
 /// <https://man7.org/linux/man-pages/man2/signalfd.2.html>
-pub fn read_signal(fd: BorrowedFd) -> Result<c_int, Errno> {
+pub fn read_signal(fd: BorrowedFd) -> Result<(c_int, bool), Errno> {
     const LEN: usize = size_of::<libc::signalfd_siginfo>();
-    let mut information = [0u32; LEN / 4]; // The first field of the struct is the number of the signal.
+    const SI_KERNEL: u32 = 0x80; // Not in the libc crate.
+    let mut information = [0u32; LEN / 4]; // The first fields of the struct are the number, an errno, and a code.
     // SAFETY: the kernel writes at most `LEN` bytes, which is the size of the array.
     let () =
         unsafe { call!(read(fd.raw() => Fd, information.as_mut_ptr() => Name("{...}"), LEN => Number)) }?;
-    let [signal, ..] = information;
-    Ok(signal as c_int)
+    let [signal, _, code, ..] = information;
+    Ok((signal as c_int, code == SI_KERNEL))
 }
 
 /// `kill(pid, signal)`: sends a signal to a process.

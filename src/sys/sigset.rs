@@ -33,6 +33,11 @@ impl SigSet {
         if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as c_int + 1) }
     }
 
+    /// The signals that are in one of the sets, or in both.
+    pub const fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// The signals that are in both sets.
     pub const fn and(self, others: Self) -> Self {
         Self(self.0 & others.0)
