@@ -36,7 +36,7 @@ pub static IMAGE: Step = Step {
 pub static STATE: Step = Step {
     name: "state",
     why: "The container writes to a directory that no other user can touch and no other run uses.",
-    calls: &["statx", "mkdirat", "openat", "fcntl", "fchmodat", "write"],
+    calls: &["statx", "mkdirat", "openat", "fcntl", "fchmodat", "rt_sigaction", "write"],
     chapter: "13-state.md",
     ..Step::NEW
 };

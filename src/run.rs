@@ -200,7 +200,7 @@ fn clone_child(spec: &Spec, stack: &mut Stack, child: impl FnOnce() -> u8) -> Re
     };
     // With --init, PID 1 does not become another program, and keeps its memory. Then the two cannot share it.
     let started = if spec.options.init {
-        sys::fork(namespaces(spec)).map(|pid| pid.unwrap_or_else(|| sys::exit_group(child())))
+        sys::clone_copy(namespaces(spec), stack, child)
     } else {
         sys::clone(namespaces(spec), stack, child)
     };

@@ -9,7 +9,7 @@ use crate::directory::make_directory;
 use crate::paths::Paths;
 use crate::spec::{Mount, Spec};
 use crate::step::{self, Reported};
-use crate::sys::{self, Arena, Errno, FileStatus, OwnedFd, Pid};
+use crate::sys::{self, Arena, BorrowedFd, Errno, FileStatus, OwnedFd, Pid};
 use crate::text::number::decimal;
 use crate::text::{last_index, without_trailing_slashes};
 
@@ -98,7 +98,7 @@ impl<'a> State<'a> {
         if status.size == 0 {
             self.made_container = true;
             make_parts(self.paths)?;
-            sys::write(lock.borrow(), b"upper, work and merged are whole\n").map_err(failed)?;
+            mark_complete(lock.borrow()).map_err(failed)?;
         }
         Ok(true)
     }
@@ -172,6 +172,19 @@ fn remove_place(arena: &Arena, upper: &CStr, mount: &Mount) {
         }
         place = parent(place);
     }
+}
+
+/// Writes to the file `lock`.
+///
+/// A limit on the size of files (RLIMIT_FSIZE) is an error and not the end of this process: the kernel sends SIGXFSZ too.
+fn mark_complete(lock: BorrowedFd) -> Result<(), Errno> {
+    let was_ignored = sys::rt_sigaction_is_ignored(libc::SIGXFSZ)?;
+    sys::rt_sigaction_ignore(libc::SIGXFSZ)?;
+    let written = sys::write(lock, b"upper, work and merged are whole\n");
+    if !was_ignored {
+        sys::rt_sigaction_default(libc::SIGXFSZ)?;
+    }
+    written.map(drop)
 }
 
 /// The path before the last slash.

@@ -61,9 +61,9 @@ pub use mount::{
 pub use observer::{Observer, observe};
 pub use pages::drop_cold_pages;
 pub use process::{
-    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, fork, getpgid, getpid, getppid,
-    prctl_set_not_dumpable, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4,
-    wait4_nohang,
+    Pid, WaitStatus, chdir, clock_gettime, clone, clone_copy, execve, exit_group, fork, getpgid, getpid,
+    getppid, prctl_set_not_dumpable, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare,
+    wait4, wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{

@@ -60,9 +60,21 @@ pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Re
     unsafe { clone_onto(flags, stack, enter::<F>, (&raw mut child).cast()) }
 }
 
+/// `clone(flags | SIGCHLD, top of the stack)`: starts a process that runs `child` on `stack`, with a copy of this process's memory.
+///
+/// [`fork`] does not need a stack: its child continues on a copy of the parent's. But that one may be small, because the limit of
+/// the caller counts (RLIMIT_STACK). The errors are those of [`clone`].
+/// <https://man7.org/linux/man-pages/man2/clone.2.html>
+pub fn clone_copy<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
+    let mut child = Some(child);
+    // SAFETY: the argument is the address of an `Option<F>`, which `enter::<F>` takes. The child uses its own copy of it.
+    unsafe { clone_onto(flags | libc::SIGCHLD, stack, enter::<F>, (&raw mut child).cast()) }
+}
+
 /// # Safety
 ///
-/// `arg` is what `main` takes, and it lives until the child calls execve(2) or ends. `flags` contain CLONE_VM and CLONE_VFORK.
+/// `arg` is what `main` takes. If `flags` contain CLONE_VM, they contain CLONE_VFORK too, and `arg` lives until the child calls
+/// execve(2) or ends. If not, the child has a copy of all memory.
 #[inline(never)] // `clone` is generic: this is the part that all of its instances share.
 unsafe fn clone_onto(
     flags: c_int,
@@ -74,8 +86,8 @@ unsafe fn clone_onto(
     let description = describe!(clone(Flags(CLONE_FLAGS), Address));
     let call = Call { description, registers: [flags, top.addr(), 0, 0, 0, 0] };
     before(&call);
-    // SAFETY: `top` is the end of a page of the stack, so it is aligned, and the child alone uses the stack while the parent
-    // sleeps. The rest is the caller's promise.
+    // SAFETY: `top` is the end of a page of the stack, so it is aligned. The child alone uses the stack: the parent sleeps, or the
+    // child has a copy. The rest is the caller's promise.
     let returned = unsafe { arch::clone_onto(flags, top, main, arg) };
     finish_clone(&call, returned as usize)
 }
