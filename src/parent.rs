@@ -36,7 +36,7 @@ pub static IMAGE: Step = Step {
 pub static STATE: Step = Step {
     name: "state",
     why: "The container writes to a directory that no other user can touch and no other run uses.",
-    calls: &["statx", "mkdirat", "openat", "fcntl", "fchmodat", "rt_sigaction", "write"],
+    calls: &["statx", "mkdirat", "openat", "fcntl", "fchmodat", "rt_sigprocmask", "write"],
     chapter: "13-state.md",
     ..Step::NEW
 };
@@ -54,7 +54,7 @@ pub static STACK: Step = Step {
 pub static SIGNALS: Step = Step {
     name: "signals",
     why: "Signals for the command are kept from here on, until the supervisor forwards them.",
-    calls: &["ioctl", "openat", "pread64", "close", "rt_sigprocmask", "signalfd4"],
+    calls: &["ioctl", "openat", "pread64", "close", "rt_sigaction", "rt_sigprocmask", "signalfd4"],
     chapter: "18-signals.md",
     ..Step::NEW
 };

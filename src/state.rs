@@ -9,7 +9,7 @@ use crate::directory::make_directory;
 use crate::paths::Paths;
 use crate::spec::{Mount, Spec};
 use crate::step::{self, Reported};
-use crate::sys::{self, Arena, BorrowedFd, Errno, FileStatus, OwnedFd, Pid};
+use crate::sys::{self, Arena, BorrowedFd, Errno, FileStatus, OwnedFd, Pid, SigSet};
 use crate::text::number::decimal;
 use crate::text::{last_index, without_trailing_slashes};
 
@@ -176,15 +176,12 @@ fn remove_place(arena: &Arena, upper: &CStr, mount: &Mount) {
 
 /// Writes to the file `lock`.
 ///
-/// A limit on the size of files (RLIMIT_FSIZE) is an error and not the end of this process: the kernel sends SIGXFSZ too.
+/// If the caller limits the size of files (RLIMIT_FSIZE), the kernel sends SIGXFSZ too. It stays pending, and the error is reported.
 fn mark_complete(lock: BorrowedFd) -> Result<(), Errno> {
-    let was_ignored = sys::rt_sigaction_is_ignored(libc::SIGXFSZ)?;
-    sys::rt_sigaction_ignore(libc::SIGXFSZ)?;
-    let written = sys::write(lock, b"upper, work and merged are whole\n");
-    if !was_ignored {
-        sys::rt_sigaction_default(libc::SIGXFSZ)?;
-    }
-    written.map(drop)
+    const TOO_LARGE: SigSet = SigSet::of(&[libc::SIGXFSZ]);
+    sys::rt_sigprocmask_block(TOO_LARGE)?;
+    sys::write(lock, b"upper, work and merged are whole\n")?;
+    sys::rt_sigprocmask_unblock(TOO_LARGE)
 }
 
 /// The path before the last slash.

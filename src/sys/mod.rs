@@ -68,7 +68,8 @@ pub use process::{
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
     kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore,
-    rt_sigaction_is_ignored, rt_sigpending, rt_sigprocmask, signalfd, signalfd_change,
+    rt_sigaction_is_ignored, rt_sigpending, rt_sigprocmask, rt_sigprocmask_block, rt_sigprocmask_unblock,
+    signalfd, signalfd_change,
 };
 pub use sigset::SigSet;
 pub use socket::{

@@ -25,6 +25,34 @@ pub fn rt_sigprocmask(set: SigSet) -> Result<(), Errno> {
     }
 }
 
+/// `rt_sigprocmask(SIG_BLOCK, &set, NULL, 8)`: blocks these signals too.
+///
+/// The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/sigprocmask.2.html>
+pub fn rt_sigprocmask_block(set: SigSet) -> Result<(), Errno> {
+    let how = libc::SIG_BLOCK;
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns.
+    unsafe {
+        call!(rt_sigprocmask(
+            how => Name("SIG_BLOCK"), &raw const set.0 => Signals, 0 => Name("NULL"), 8 => Number
+        ))
+    }
+}
+
+/// `rt_sigprocmask(SIG_UNBLOCK, &set, NULL, 8)`: unblocks these signals.
+///
+/// The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/sigprocmask.2.html>
+pub fn rt_sigprocmask_unblock(set: SigSet) -> Result<(), Errno> {
+    let how = libc::SIG_UNBLOCK;
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns.
+    unsafe {
+        call!(rt_sigprocmask(
+            how => Name("SIG_UNBLOCK"), &raw const set.0 => Signals, 0 => Name("NULL"), 8 => Number
+        ))
+    }
+}
+
 /// `signalfd4(-1, &set, 8, SFD_CLOEXEC)`: opens a descriptor from which [`read_signal`] takes pending signals of the set.
 ///
 /// The signals must be blocked, or they act as usual. EMFILE, ENFILE: no descriptor is free. ENOMEM: no memory.
