@@ -20,6 +20,8 @@ pub struct Context<'a> {
     pub channel: Option<BorrowedFd<'a>>,
     /// Whether the command gets a terminal that belongs to the container.
     pub has_terminal: bool,
+    /// Whether stdin, stdout or stderr of the command is the caller's terminal.
+    pub shares_terminal: bool,
     /// The signals that the caller ignored.
     pub ignored: SigSet,
     /// The command line of this process, which PID 1 erases.
@@ -47,6 +49,7 @@ impl<'a> Context<'a> {
             arena,
             channel: None,
             has_terminal: false,
+            shares_terminal: false,
             ignored: SigSet::NONE,
             caller_args: &[],
             caller_env: &[],

@@ -64,7 +64,7 @@ pub static STACK: Step = Step {
 pub static SIGNALS: Step = Step {
     name: "signals",
     why: "Signals for the command are kept from here on, until the supervisor forwards them.",
-    calls: &["openat", "pread64", "close", "rt_sigprocmask", "signalfd4"],
+    calls: &["ioctl", "openat", "pread64", "close", "rt_sigaction", "rt_sigprocmask", "signalfd4"],
     chapter: "18-signals.md",
     ..Step::NEW
 };
@@ -73,7 +73,7 @@ pub static SIGNALS: Step = Step {
 pub static CHANNEL: Step = Step {
     name: "channel",
     why: "The child opens the terminal inside, and must send its master to the supervisor.",
-    calls: &["ioctl", "socketpair", "close"],
+    calls: &["socketpair", "close"],
     chapter: "17-terminal.md",
     ..Step::NEW
 };
@@ -99,7 +99,14 @@ pub static WAIT: Step = Step {
         "rt_sigaction",
         "madvise",
         "ioctl",
+        "epoll_create1",
+        "epoll_ctl",
+        "epoll_pwait",
         "ppoll",
+        "rt_sigpending",
+        "fsopen",
+        "fsconfig",
+        "fsmount",
         "read",
         "write",
         "kill",

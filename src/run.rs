@@ -38,7 +38,7 @@ use crate::step::{self, Action, Reported, Step, begin};
 use crate::steps::{ISOLATION_STEPS, SEQUENCE};
 use crate::supervise::child::Child;
 use crate::supervise::signals::SignalFd;
-use crate::supervise::terminal::{self, Terminal as TerminalRelay};
+use crate::supervise::terminal::{self, Kind, Terminal as TerminalRelay};
 use crate::supervise::{self, parent_death};
 use crate::sys::{self, Arena, Errno, OwnedFd, Pid, Process, SigSet, Stack};
 
@@ -89,11 +89,11 @@ pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, R
 impl Running {
     /// The end of the parent's column: from the running command to its exit status.
     pub fn wait(mut self) -> Result<u8, Reported> {
-        let Some(signals) = self.signals else {
+        let Some(mut signals) = self.signals else {
             return supervise::wait_bare(self.child.pid).map_err(failed);
         };
         let terminal = &mut self.pty_master.map(|master| TerminalRelay::new(master, self.is_terminal_forced));
-        supervise::supervise(&signals, &mut self.child, terminal).map_err(failed)
+        supervise::supervise(&mut signals, &mut self.child, terminal).map_err(failed)
     }
 }
 
@@ -110,9 +110,11 @@ fn start_child(spec: &Spec, paths: &Paths, arena: &Arena, process: &Process) -> 
     begin(&parent::STACK);
     let mut stack = Stack::map(STACK_SIZE).map_err(failed)?;
     begin(&parent::SIGNALS);
-    let signals = if spec.options.bare { None } else { Some(open_signals(spec).map_err(failed)?) };
+    let terminal = terminal::kind(spec);
+    let (has_terminal, shares_terminal) = (terminal == Kind::New, terminal == Kind::Callers);
+    let signals =
+        if spec.options.bare { None } else { Some(open_signals(spec, shares_terminal).map_err(failed)?) };
     begin(&parent::CHANNEL);
-    let has_terminal = terminal::is_wanted(spec);
     let channel =
         if has_terminal || spec.options.init { Some(sys::socketpair().map_err(failed)?) } else { None };
     let (mut parent_end, child_end) = channel.unzip();
@@ -126,7 +128,8 @@ fn start_child(spec: &Spec, paths: &Paths, arena: &Arena, process: &Process) -> 
         let channel = child_end.as_ref().map(OwnedFd::borrow);
         let (caller_args, caller_env) = (process.args, process.env);
         let new = Context::new(spec, paths, arena);
-        let context = &mut Context { channel, has_terminal, ignored, caller_args, caller_env, ..new };
+        let context =
+            &mut Context { channel, has_terminal, shares_terminal, ignored, caller_args, caller_env, ..new };
         let Err(reported) = run_child(context) else { return 0 };
         child_failed = true; // The parent sees it if the memory is shared. If not, it gets a message.
         let _ = channel.map(|channel| sys::write(channel, b"!")); // A parent that has ended needs none.
@@ -145,16 +148,18 @@ fn start_child(spec: &Spec, paths: &Paths, arena: &Arena, process: &Process) -> 
     }
     let is_pid1 = !spec.options.init && !spec.options.host_pid;
     let is_terminal_forced = spec.options.terminal == Terminal::Always;
-    Ok(Running { child: Child::new(child, is_pid1), signals, pty_master, is_terminal_forced })
+    let shares_group = shares_terminal && !spec.skips("session");
+    let child = Child::new(child, is_pid1, spec.options.init && !spec.skips("init"), shares_group);
+    Ok(Running { child, signals, pty_master, is_terminal_forced })
 }
 
 /// Opens the descriptor for signals, the first one that stays open. If others follow, none of them may become stdin, stdout or
 /// stderr because the caller had closed these.
-fn open_signals(spec: &Spec) -> Result<SignalFd, Errno> {
+fn open_signals(spec: &Spec, shares_terminal: bool) -> Result<SignalFd, Errno> {
     if spec.options.terminal == Terminal::Always || spec.options.init {
         open_standard()?;
     }
-    SignalFd::open()
+    SignalFd::open(shares_terminal)
 }
 
 /// Opens /dev/null as stdin, stdout and stderr where the caller has closed them.
@@ -189,7 +194,7 @@ fn clone_child(spec: &Spec, stack: &mut Stack, child: impl FnOnce() -> u8) -> Re
     };
     // With --init, PID 1 does not become another program, and keeps its memory. Then the two cannot share it.
     let started = if spec.options.init {
-        sys::fork(namespaces(spec)).map(|pid| pid.unwrap_or_else(|| sys::exit_group(child())))
+        sys::clone_copy(namespaces(spec), stack, child)
     } else {
         sys::clone(namespaces(spec), stack, child)
     };

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::context::Context;
 use crate::spec::Spec;
-use crate::sys::{AtomicRef, Errno, STDERR};
+use crate::sys::{self, AtomicRef, Errno, STDERR};
 use crate::text::errno_names;
 use crate::text::number::decimal;
 use crate::text::print::Printer;
@@ -119,6 +119,8 @@ pub fn failed_with(path: &CStr, errno: Errno, hint: &[&[u8]]) -> Reported {
 
 /// Prints `container: MESSAGE` on stderr, and then `hint: …`, each from its parts. An empty hint is left out.
 pub fn report(message: &[&[u8]], hint: &[&[u8]]) -> Reported {
+    // stderr may be a file at its limit, and SIGXFSZ would change the exit status.
+    let _ = sys::rt_sigaction_ignore(libc::SIGXFSZ); // The call does not fail.
     let mut printer = Printer::new(STDERR);
     put_line(&mut printer, b"container: ", message);
     if !hint.is_empty() && !QUIET.load(Relaxed) {

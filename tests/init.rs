@@ -5,6 +5,7 @@ mod common;
 use common::pty::Pty;
 use common::{Host, PROGRAM, ROOT, Supervisor, images, shell, wait_until};
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -137,6 +138,106 @@ fn among_the_hosts_processes_it_dies_with_its_supervisor_too() {
     let mut container = Supervisor(child);
     container.kill();
     wait_until("the command is dead", || host.processes().is_empty());
+}
+
+/// The fields of /proc/PID/stat behind the name: state, parent, process group, session, terminal and so on.
+fn stat(pid: &str) -> Vec<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap();
+    stat.rsplit(") ").next().unwrap().split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn pid_1_is_in_its_own_session_without_the_callers_terminal() {
+    for options in [&["--init"][..], &["--init", "-T"], &["--init", "--pid", "host"]] {
+        let (host, mut pty) = (Host::new("session"), Pty::new());
+        let script = "echo ready; read line";
+        let mut container = pty.start(&host, options, "busybox", &["sh", "-c", script]);
+        pty.expect("ready");
+        let pid_1 = shell(&format!("pgrep -P {}", container.pid()));
+        let fields = stat(&pid_1);
+        assert_eq!(fields[2..5], [pid_1.trim(), pid_1.trim(), "0"], "{options:?}: group, session, terminal");
+        pty.type_in("\r");
+        pty.end(&mut container);
+    }
+}
+
+/// Makes PID 1 open /dev/tty, as root can with ptrace(2), and says what came of it.
+const ATTACK: &str = r#"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+int main(void) {
+    struct user_regs_struct saved, regs;
+    int status;
+    if (ptrace(PTRACE_ATTACH, 1, 0, 0)) { printf("attach: %d.\n", errno); return 0; }
+    waitpid(1, &status, __WALL);
+    ptrace(PTRACE_GETREGS, 1, 0, &saved);
+    regs = saved;
+    long address = (saved.rsp - 256) & ~7L; /* below the red zone */
+    long path, instruction = 0x050f; /* syscall */
+    memcpy(&path, "/dev/tty", 8);
+    ptrace(PTRACE_POKEDATA, 1, address, path);
+    ptrace(PTRACE_POKEDATA, 1, address + 8, 0);
+    long old = ptrace(PTRACE_PEEKTEXT, 1, saved.rip, 0);
+    ptrace(PTRACE_POKETEXT, 1, saved.rip, (old & ~0xffffL) | instruction);
+    regs.rax = SYS_openat; regs.rdi = AT_FDCWD; regs.rsi = address; regs.rdx = O_RDWR; regs.r10 = 0; regs.orig_rax = -1;
+    ptrace(PTRACE_SETREGS, 1, 0, &regs);
+    ptrace(PTRACE_SINGLESTEP, 1, 0, 0);
+    waitpid(1, &status, __WALL);
+    ptrace(PTRACE_GETREGS, 1, 0, &regs);
+    printf("open: %ld.\n", (long)regs.rax);
+    ptrace(PTRACE_POKETEXT, 1, saved.rip, old);
+    ptrace(PTRACE_SETREGS, 1, 0, &saved);
+    ptrace(PTRACE_DETACH, 1, 0, 0);
+}
+"#;
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn root_inside_cannot_open_the_callers_terminal_through_pid_1() {
+    let (host, mut pty) = (Host::new("attack"), Pty::new());
+    let image = host.own_image("own");
+    std::fs::write(host.dir.join("attack.c"), ATTACK).unwrap();
+    shell(&format!("gcc -static -w -o '{}/bin/attack' '{}/attack.c'", image.display(), host.dir.display()));
+    let args = [PROGRAM, "--init", &host.id, "own", "attack"];
+    let images = host.dir.join("images");
+    let mut container = pty.start_with(&host, &args, |command| command.env("CONTAINER_IMAGES", images));
+    pty.expect("open: -6.\r\n"); // ENXIO: this session has no terminal.
+    assert_eq!(pty.end(&mut container), Some(0));
+}
+
+#[test]
+fn a_signal_to_the_process_group_arrives_once() {
+    let host = Host::new("once");
+    // A trap runs once for signals that come while it waits to run: so it is sent one after the other.
+    let script = "trap 'echo caught' USR1; trap 'exit 3' TERM; echo started; while :; do sleep 0.01; done";
+    for is_stopped in [false, true] {
+        let mut command = host.command(&["--init", &host.id, "busybox", "sh", "-c", script]);
+        let mut child = command.stdout(Stdio::piped()).process_group(0).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 8]).unwrap();
+        let mut container = Supervisor(child);
+        let pid = container.pid();
+        for _ in 0..20 {
+            if is_stopped {
+                shell(&format!("kill -STOP {pid}"));
+                wait_until("it is stopped", || stat(&pid.to_string())[0] == "T");
+            }
+            shell(&format!("kill -USR1 -- -{pid}; sleep 0.05; kill -CONT {pid}"));
+            let mut line = [0; 7];
+            stdout.read_exact(&mut line).unwrap();
+            assert_eq!(&line, b"caught\n");
+        }
+        shell(&format!("kill -TERM {pid}"));
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!((container.status(), &*rest), (Some(3), ""), "{is_stopped}");
+    }
 }
 
 #[test]

@@ -4,10 +4,12 @@ mod common;
 
 use common::{Host, Outcome, PROGRAM, Supervisor, outcome, shell, wait_until};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{ChildStdout, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
-/// Starts a container of which stdout is read here, and returns once it has written the line `ready`.
+/// Starts a container of which stdout is read here, and returns once it has written the line `ready`. It is in its own process
+/// group, which is not orphaned: a stop signal stops it.
 fn start(
     host: &Host,
     options: &[&str],
@@ -16,7 +18,7 @@ fn start(
 ) -> (Supervisor, BufReader<ChildStdout>) {
     let mut program = host.command(&[options, &[&*host.id, image], command].concat());
     program.env("CONTAINER_IMAGES", if image == "own" { host.dir.join("images") } else { common::images() });
-    let mut child = program.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = program.stdout(Stdio::piped()).process_group(0).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     assert_eq!(line(&mut stdout), "ready");
     (Supervisor(child), stdout)
@@ -91,6 +93,71 @@ fn a_signal_ends_a_command_that_leaves_it_at_the_default() {
 }
 
 #[test]
+fn a_signal_is_not_lost_where_proc_is_missing_or_another_pid_namespaces() {
+    let host = Host::new("proc");
+    let other = "unshare -p -f sh -c 'mount -t proc proc /proc'";
+    for change in ["umount -l /proc", other] {
+        for options in [&[][..], &["--init"]] {
+            let traps = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.02; done";
+            for (script, status) in [("echo ready; exec sleep 1000", 143), (traps, 9)] {
+                let mut unshare = std::process::Command::new("unshare");
+                unshare
+                    .args(["-m", "sh", "-c", &format!("{change}; exec \"$@\""), "sh", PROGRAM])
+                    .args(options);
+                unshare.args([&host.id, "busybox", "sh", "-c", script]).current_dir(common::ROOT);
+                unshare.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+                unshare.stdin(Stdio::null()).stdout(Stdio::piped());
+                let mut container = Supervisor(unshare.spawn().unwrap());
+                assert_eq!(line(&mut BufReader::new(container.0.stdout.take().unwrap())), "ready");
+                kill("TERM", container.pid());
+                let what = format!("it ends: {change} {options:?} {script}");
+                assert_eq!(status_in_time(container, &what), Some(status), "{what}");
+            }
+        }
+    }
+    // nohup(1) works there too.
+    let script = "umount -l /proc; trap '' HUP; exec \"$@\"";
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["-m", "sh", "-c", script, "sh", PROGRAM, &host.id, "busybox", "sh", "-c"]);
+    unshare.arg("echo ready; exec sleep 1000").current_dir(common::ROOT).stdin(Stdio::null());
+    unshare.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+    let mut container = Supervisor(unshare.stdout(Stdio::piped()).spawn().unwrap());
+    assert_eq!(line(&mut BufReader::new(container.0.stdout.take().unwrap())), "ready");
+    kill("HUP", container.pid());
+    kill("TERM", container.pid());
+    assert_eq!(status_in_time(container, "it ends"), Some(143));
+}
+
+#[test]
+fn a_signal_is_not_lost_by_a_command_or_a_caller_with_many_groups() {
+    let host = Host::new("groups");
+    let caller = "import os, signal, sys
+os.setgroups(range(100000, 100000 + int(sys.argv[1])))
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.argv[2], sys.argv[2:])";
+    for count in ["256", "5000"] {
+        let mut python = std::process::Command::new("python3");
+        python.args([
+            "-c",
+            caller,
+            count,
+            PROGRAM,
+            &host.id,
+            "busybox",
+            "sh",
+            "-c",
+            "echo ready; exec sleep 1000",
+        ]);
+        python.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+        let mut container = Supervisor(python.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
+        assert_eq!(line(&mut BufReader::new(container.0.stdout.take().unwrap())), "ready");
+        kill("HUP", container.pid());
+        kill("TERM", container.pid());
+        assert_eq!(status_in_time(container, "it ends"), Some(143), "{count}");
+    }
+}
+
+#[test]
 fn timeout_ends_a_container() {
     let host = Host::new("timeout");
     let mut timeout = std::process::Command::new("timeout");
@@ -147,26 +214,143 @@ fn a_command_that_waits_for_a_signal_with_sigwait_gets_it() {
 }
 
 #[test]
-fn a_stopped_command_stops_the_supervisor_and_sigcont_wakes_both() {
+fn a_stop_signal_stops_the_supervisor_and_the_command_and_sigcont_continues_both() {
     for options in [&[][..], &["--pid", "host"]] {
         let host = Host::new("stop");
         let sleeps = ["sh", "-c", "echo ready; exec sleep 1000"];
         let (mut container, _) = start(&host, options, "busybox", &sleeps);
         let command = host.processes()[0];
-        for (signal, pid) in [("TSTP", container.pid()), ("STOP", command)] {
-            kill(signal, pid);
-            wait_until("both are stopped", || state(command) == "T" && state(container.pid()) == "T");
-            kill("CONT", container.pid());
-            wait_until("both go on", || state(command) == "S" && state(container.pid()) == "S");
-        }
-        // Stopped, it keeps a signal until it is woken, as any process does.
+        let both = |letter| state(command) == letter && state(container.pid()) == letter;
         kill("TSTP", container.pid());
-        wait_until("both are stopped", || state(command) == "T" && state(container.pid()) == "T");
+        wait_until("both are stopped", || both("T"));
+        kill("CONT", container.pid());
+        wait_until("both go on", || both("S"));
+        // A command that another process has stopped needs no supervisor that stops: it continues both.
+        kill("STOP", command);
+        wait_until("the command is stopped", || state(command) == "T");
+        kill("CONT", container.pid());
+        wait_until("both go on", || both("S"));
+        // Now they stop together again.
+        kill("STOP", command);
+        wait_until("the command is stopped", || state(command) == "T");
+        kill("TSTP", container.pid());
+        wait_until("both are stopped", || both("T"));
+        // Stopped, it keeps a signal until it is continued, as any process does.
         kill("TERM", container.pid());
         assert!(container.0.try_wait().unwrap().is_none());
         kill("CONT", container.pid());
         assert_eq!(container.status(), Some(143));
     }
+}
+
+/// A container whose command ends with status 7 when its stdin is closed, and the PID of the command.
+fn start_reading(host: &Host, options: &[&str]) -> (Supervisor, ChildStdin, u32) {
+    let script = "echo ready; read line; exit 7";
+    let mut program = host.command(&[options, &[&*host.id, "busybox", "sh", "-c", script]].concat());
+    let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn().unwrap();
+    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), "ready");
+    let stdin = child.stdin.take().unwrap();
+    (Supervisor(child), stdin, host.processes()[0])
+}
+
+/// The status of a container that has to end now, and not only when this test continues it.
+#[track_caller]
+fn status_in_time(container: Supervisor, what: &str) -> Option<i32> {
+    let container = std::cell::RefCell::new(container);
+    wait_until(what, || container.borrow_mut().0.try_wait().unwrap().is_some());
+    container.into_inner().status()
+}
+
+#[test]
+fn it_ends_with_its_command_whoever_has_stopped_and_continued_either() {
+    let host = Host::new("whoever");
+    let (command, both) = ("STOP command CONT command", "STOP command STOP container");
+    let sequences = [
+        command.to_string(),
+        format!("{both} CONT container CONT command"),
+        format!("{both} CONT command CONT container"),
+        "STOP container STOP command CONT container CONT command".to_string(),
+        "STOP container STOP command CONT command CONT container".to_string(),
+        "STOP command CONT container CONT command".to_string(),
+        "TSTP container CONT container".to_string(),
+    ];
+    for options in [&[][..], &["--init"], &["--pid", "host"]] {
+        for pause in ["", "sleep 0.05;"] {
+            for sequence in &sequences {
+                let (container, stdin, command) = start_reading(&host, options);
+                let words: Vec<&str> = sequence.split(' ').collect();
+                let kills = words.chunks(2).map(|pair| {
+                    let pid = if pair[1] == "command" { command } else { container.pid() };
+                    format!("kill -{} {pid}; {pause}", pair[0])
+                });
+                shell(&kills.collect::<String>());
+                drop(stdin);
+                let what = format!("it ends: {options:?} {sequence}; {pause}");
+                assert_eq!(status_in_time(container, &what), Some(7), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sigcont_just_after_a_stop_signal_is_never_lost() {
+    let host = Host::new("race");
+    let script = "trap 'echo up' USR1; echo ready; while :; do sleep 0.01; done";
+    let (mut container, mut stdout) = start(&host, &[], "busybox", &["sh", "-c", script]);
+    let pid = container.pid();
+    // The command answers only if both have been continued. Each time the second signal comes a little later.
+    let pair = "kill -TSTP $0; for ((i = 0; i < $1; i++)); do :; done; kill -CONT $0; kill -USR1 $0";
+    for delay in 0..200 {
+        let kills = std::process::Command::new("bash")
+            .args(["-c", pair, &pid.to_string(), &(delay * 2).to_string()])
+            .status();
+        assert!(kills.unwrap().success());
+        wait_until("it does not stay stopped", || state(pid) == "S" && pending(pid, 10) == "0");
+        assert_eq!(line(&mut stdout), "up", "{delay}");
+    }
+    kill("KILL", pid);
+    container.status();
+}
+
+#[test]
+fn in_an_orphaned_process_group_a_stop_signal_stops_nothing() {
+    let host = Host::new("orphaned");
+    // setsid(1) makes a session in which no process could continue another one.
+    let script = "echo ready; read line; exit 7";
+    let mut setsid = std::process::Command::new("setsid");
+    setsid.args([PROGRAM, &host.id, "busybox", "sh", "-c", script]);
+    setsid.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images());
+    let mut child = setsid.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn().unwrap();
+    // The leader of a process group has to fork for a session: setsid(1) ends, and the container is an orphan.
+    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), "ready");
+    let stdin = child.stdin.take();
+    Supervisor(child).status();
+    let command = host.processes()[0];
+    let supervisor: u32 = shell(&format!("ps -o ppid= -p {command}")).trim().parse().unwrap();
+    let _orphan = Orphan(supervisor);
+    for _ in 0..3 {
+        kill("TSTP", supervisor);
+        wait_until("it has taken the signal", || pending(supervisor, 20) == "0");
+    }
+    wait_until("both go on", || state(command) == "S" && state(supervisor) == "S");
+    drop(stdin);
+    wait_until("it ends", || host.processes().is_empty());
+    wait_until("nothing stays", || !std::path::Path::new(&format!("/proc/{supervisor}")).exists());
+}
+
+/// A process that is no child of this test, and does not outlive it.
+struct Orphan(u32);
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("kill").args(["-9", &self.0.to_string()]).output()); // It may have ended.
+    }
+}
+
+/// Whether a signal is pending for a process: 0 or 1.
+fn pending(pid: u32, signal: u32) -> String {
+    let line = format!("awk '/^ShdPnd/ {{ print $2 }}' /proc/{pid}/status");
+    shell(&format!("echo $(( (0x$({line}) >> ({signal} - 1)) & 1 ))")).trim().to_string()
 }
 
 #[test]

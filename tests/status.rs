@@ -157,3 +157,56 @@ fn processes_that_the_command_leaves_behind_end_with_it() {
     host.sh("sleep 1000 & sleep 1000 & exit 3").assert(3, "", "");
     wait_until("no process is left", || host.processes().is_empty());
 }
+
+/// Runs a script of bash with `$CONTAINER` and `$ID`, of which no output goes to a file.
+fn limited(host: &Host, script: &str) -> common::Outcome {
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", script]).current_dir(common::ROOT).env("CONTAINER", common::PROGRAM).env("ID", &host.id);
+    common::outcome(bash.env("CONTAINER_STATE", &host.state).env("CONTAINER_IMAGES", common::images()))
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_reported() {
+    for options in ["", "--init", "--bare", "--rm"] {
+        let host = Host::new("fsize");
+        let outcome = limited(&host, &format!("ulimit -f 0; exec $CONTAINER {options} $ID busybox true"));
+        let place = if options == "--rm" { outcome.stderr.as_str() } else { "container: state " };
+        assert!(outcome.stderr.starts_with(place) && outcome.stderr.contains("EFBIG"), "{outcome:?}");
+        assert_eq!((outcome.status, &*outcome.stdout), (125, ""), "{options}");
+        host.assert_nothing_left();
+    }
+    // The container exists, and /etc has to be written.
+    let host = Host::new("etc");
+    host.run(&[], "busybox", &["true"]).assert_stdout("");
+    let outcome = limited(&host, "ulimit -f 0; exec $CONTAINER --hostname other $ID busybox true");
+    assert!(outcome.status == 125 && outcome.stderr.contains("EFBIG"), "{outcome:?}");
+    // The command has the default action, or what the caller has chosen.
+    for (caller, ignored) in [("", "0"), ("trap '' XFSZ;", "1")] {
+        let host = Host::new("default");
+        let script = format!(
+            "{caller} exec $CONTAINER --bare $ID busybox sh -c 'grep SigIgn /proc/self/status | cut -c 8-'"
+        );
+        let outcome = limited(&host, &script);
+        let mask = u64::from_str_radix(outcome.stdout.trim().trim_start_matches('\t'), 16).unwrap();
+        assert_eq!((mask >> 24 & 1).to_string(), ignored, "{outcome:?}"); // SIGXFSZ is 25.
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_written_leaves_the_status() {
+    let host = Host::new("message");
+    let script = format!("ulimit -f 0; exec $CONTAINER $ID no-such true 2> '{}/stderr'", host.dir.display());
+    limited(&host, &script).assert(125, "", "");
+}
+
+#[test]
+fn a_small_stack_is_enough() {
+    let host = Host::new("stack");
+    for options in ["", "--init", "--bare", "--init -u 1:1 --tmpfs /x -e A=b"] {
+        for limit in [16, 32, 64] {
+            let outcome =
+                limited(&host, &format!("ulimit -s {limit}; exec $CONTAINER {options} $ID busybox true"));
+            assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{options} {limit}");
+        }
+    }
+}

@@ -253,6 +253,65 @@ fn ctrl_z_stops_the_container_and_fg_brings_it_back() {
     assert_eq!(pty.end(&mut shell), Some(0));
 }
 
+#[test]
+fn ctrl_z_does_nothing_where_no_shell_could_continue_it() {
+    // As after `ssh -t`, `xterm -e` and `script -c`, and below a shell that is not interactive.
+    for script in ["exec \"$CONTAINER\" \"$ID\" alpine cat", "\"$CONTAINER\" \"$ID\" alpine cat; true"] {
+        let (host, mut pty) = (Host::new("orphaned"), Pty::new());
+        let mut shell = pty.start_with(&host, &["bash", "-c", script], |command| command);
+        wait_until("it is raw", || pty.is_raw());
+        for _ in 0..3 {
+            pty.type_in("\x1a");
+            pty.expect("^Z");
+            pty.type_in("one\r");
+            pty.expect("one\r\n");
+            pty.expect("one\r\n");
+            pty.wait("it is raw", Pty::is_raw);
+        }
+        // Nor is anything left when the window is closed then.
+        pty.type_in("\x1a");
+        pty.expect("^Z");
+        drop(pty);
+        shell.status();
+        wait_until("all is dead", || host.processes().is_empty());
+    }
+}
+
+#[test]
+fn a_stopped_container_ends_when_its_terminal_and_its_shell_have_gone() {
+    for how in ["HUP", "KILL"] {
+        let (host, mut pty) = (Host::new("gone"), Pty::new());
+        let mut shell = pty.start_shell(&host);
+        pty.type_in("$CONTAINER $ID alpine cat\n");
+        wait_until("it is raw", || pty.is_raw());
+        pty.type_in("\x1a");
+        pty.expect("Stopped");
+        pty.expect("outside> ");
+        common::shell(&format!("kill -{how} {}", shell.pid()));
+        shell.status();
+        drop(pty);
+        wait_until("all is dead", || host.processes().is_empty());
+    }
+}
+
+#[test]
+fn ctrl_z_stops_the_container_of_a_command_that_another_process_has_stopped() {
+    let (host, mut pty) = (Host::new("both"), Pty::new());
+    let mut shell = pty.start_shell(&host);
+    let before = pty.modes();
+    pty.type_in("$CONTAINER $ID alpine cat\n");
+    wait_until("it is raw", || pty.is_raw());
+    common::shell(&format!("kill -STOP {}", host.processes()[0]));
+    wait_until("it is stopped", || states(&host) == "T");
+    pty.type_in("\x1a");
+    pty.expect("Stopped");
+    pty.expect("outside> ");
+    pty.type_in("fg\n");
+    wait_until("it is raw", || pty.is_raw());
+    cat_gets_the_keys(&mut pty);
+    leave(&mut pty, &mut shell, &before);
+}
+
 /// A line reaches cat in the container and comes back, and the end of the file ends it.
 fn cat_gets_the_keys(pty: &mut Pty) {
     pty.type_in("two\r");
@@ -292,7 +351,7 @@ fn started_in_the_background_it_gets_the_keys_once_it_was_stopped_and_taken_to_t
     pty.type_in("$CONTAINER $ID alpine cat &\n");
     wait_until("it runs", || host.processes().len() == 1);
     pty.type_in("kill -TSTP $!; wait $!; echo $?.\n"); // The shell knows of the stop when it can be taken back.
-    pty.expect("147.\r\n");
+    pty.expect("148.\r\n");
     assert_eq!(states(&host), "T");
     pty.type_in("fg\n");
     wait_until("it is raw", || pty.is_raw());
@@ -314,6 +373,97 @@ fn started_in_the_background_it_gets_the_keys_in_the_foreground_once_anything_ha
     pty.expect("got this\r");
     pty.expect("3.\r\n");
     leave(&mut pty, &mut shell, &before);
+}
+
+/// The ways in which a command can be started below the terminal outside, but for `--bare`.
+const SHARING: [&str; 3] = ["", "--init", "--pid host"];
+
+#[test]
+fn with_the_terminal_outside_a_command_in_the_background_leaves_the_keys_to_the_shell() {
+    for options in SHARING {
+        for script in ["cat", "sh -c 'cat; true'"] {
+            let (host, mut pty) = (Host::new("keys"), Pty::new());
+            let file = host.dir.join("file");
+            let mut shell = pty.start_shell(&host);
+            let before = pty.modes();
+            pty.type_in(format!(
+                "$CONTAINER {options} $ID alpine {script} > {} & wait $!; echo $?.\n",
+                file.display()
+            ));
+            pty.expect("149.\r\n"); // It is stopped by SIGTTIN, as any program.
+            pty.expect("outside> ");
+            pty.type_in("echo $((20 + 3))\n");
+            pty.expect("23\r\n");
+            pty.type_in("fg\n");
+            pty.expect("file\r\n");
+            wait_until("it goes on", || host.runs("cat"));
+            pty.type_in("one\n");
+            wait_until("it gets the line", || {
+                std::fs::read_to_string(&file).is_ok_and(|text| text == "one\n")
+            });
+            pty.type_in("\x04");
+            pty.expect("outside> ");
+            leave(&mut pty, &mut shell, &before);
+        }
+    }
+}
+
+#[test]
+fn with_the_terminal_outside_ctrl_z_stops_all_of_the_container() {
+    for options in SHARING {
+        let (host, mut pty) = (Host::new("stop"), Pty::new());
+        let file = host.dir.join("file");
+        let mut shell = pty.start_shell(&host);
+        let before = pty.modes();
+        pty.type_in(format!("$CONTAINER {options} $ID alpine sh -c 'cat; true' > {}\n", file.display()));
+        wait_until("it reads", || host.runs("cat"));
+        for line in ["one\n", "one\ntwo\n"] {
+            pty.type_in("\x1a");
+            pty.expect("Stopped");
+            pty.expect("outside> ");
+            wait_until("all is stopped", || states(&host) == "TT");
+            pty.type_in("echo $((20 + 3))\n");
+            pty.expect("23\r\n");
+            pty.type_in("fg\n");
+            pty.expect("file\r\n");
+            wait_until("it goes on", || states(&host) == "SS");
+            pty.type_in(&line[line.len() - 4..]);
+            wait_until("it gets the line", || std::fs::read_to_string(&file).is_ok_and(|text| text == line));
+        }
+        pty.type_in("\x04");
+        pty.expect("outside> ");
+        leave(&mut pty, &mut shell, &before);
+    }
+}
+
+#[test]
+fn with_the_terminal_outside_ctrl_c_reaches_each_process_once() {
+    let inner = "trap 'echo inner >&2' INT; echo ready >&2; i=0; while [ $i -lt 50 ]; do sleep 0.02; i=$((i+1)); done";
+    let outer = "trap 'echo outer >&2' INT; sh -c \"$INNER\"; echo end >&2; exit 3";
+    for options in SHARING {
+        let (host, mut pty) = (Host::new("interrupt"), Pty::new());
+        let script =
+            format!("$CONTAINER {options} -e INNER $ID alpine sh -c \"$OUTER\" > /dev/null; echo $?.");
+        let mut bash = pty.start_with(&host, &["bash", "-c", &format!("trap : INT; {script}")], |command| {
+            command.env("INNER", inner).env("OUTER", outer)
+        });
+        pty.expect("ready\r\n");
+        pty.type_in("\x03");
+        let shown = pty.expect("3.\r\n");
+        for word in ["inner", "outer", "end"] {
+            assert_eq!(shown.matches(word).count(), 1, "{options}: {word} in {shown}");
+        }
+        pty.end(&mut bash);
+        // Without a handler it ends all.
+        let script = format!(
+            "trap : INT; $CONTAINER {options} $ID alpine sh -c 'sleep 1000; true' > /dev/null; echo $?."
+        );
+        let mut bash = pty.start_with(&host, &["bash", "-c", &script], |command| command);
+        wait_until("it sleeps", || host.runs("sleep"));
+        pty.type_in("\x03");
+        pty.expect("130.\r\n");
+        pty.end(&mut bash);
+    }
 }
 
 #[test]
@@ -471,6 +621,109 @@ fn with_a_terminal_at_the_end_of_a_pipe_the_command_sees_the_end() {
     );
 }
 
+/// Reads its terminal in a mode that it has changed meanwhile, and says what it has read.
+const CHANGES: &str = r#"
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct termios lines, keys;
+    char byte = 'x';
+    tcgetattr(0, &lines);
+    keys = lines;
+    cfmakeraw(&keys);
+    usleep(100000); /* The end is there before the mode changes. */
+    if (!strcmp(words[1], "raw")) {
+        tcsetattr(0, TCSANOW, &keys);
+        while (read(0, &byte, 1) == 1 && byte != 4);
+    } else if (!strcmp(words[1], "flush")) {
+        tcsetattr(0, TCSAFLUSH, &keys);
+        while (read(0, &byte, 1) == 1 && byte != 4);
+        tcsetattr(0, TCSAFLUSH, &lines);
+        while (read(0, &byte, 1) == 1);
+    } else { /* The end is there in the mode of keys, and then lines are read, twice. */
+        tcsetattr(0, TCSANOW, &keys);
+        read(0, &byte, 1);
+        usleep(100000);
+        tcsetattr(0, TCSANOW, &lines);
+        while (read(0, &byte, 1) == 1);
+        while (read(0, &byte, 1) == 1);
+    }
+    tcsetattr(0, TCSANOW, &lines);
+    puts("end");
+    return 5;
+}
+"#;
+
+/// `INPUT; container -t ID IMAGE COMMAND`: its output, and its status in a line.
+fn run_with_input(host: &Host, images: &std::path::Path, input: &str, command: &str) -> String {
+    let script = format!("timeout -s KILL 10 '{}' -t {} {command}; echo $?", common::PROGRAM, host.id);
+    let script = if input.starts_with('<') || input.starts_with("0>") {
+        format!("{{ {script}; }} {input}")
+    } else {
+        format!("{input} | {{ {script}; }}")
+    };
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &script]).current_dir(common::ROOT).env("CONTAINER_STATE", &host.state);
+    common::outcome(bash.env("CONTAINER_IMAGES", images)).stdout.replace('\r', "")
+}
+
+#[test]
+fn the_end_of_a_piped_stdin_reaches_a_command_in_whatever_mode_it_reads_its_terminal() {
+    let host = Host::new("modes");
+    let image = host.own_image("own");
+    compile(CHANGES, &image.join("bin/changes"));
+    let images = host.dir.join("images");
+    for input in ["true", "printf 'one\\n'", "printf one", "< /dev/null"] {
+        for mode in ["raw", "flush", "lines"] {
+            let shown = run_with_input(&host, &images, input, &format!("own changes {mode}"));
+            assert!(shown.ends_with("end\n5\n"), "{input} {mode}: {shown:?}");
+        }
+    }
+    // A shell with a line editor changes the mode for each line.
+    for input in ["echo 'echo $((20 + 3))'", "printf 'echo $((20 + 3))'"] {
+        for _ in 0..10 {
+            let shown = run_with_input(&host, &common::images(), input, "alpine sh");
+            assert!(shown.contains("\n23\n") && shown.ends_with("0\n"), "{input}: {shown:?}");
+        }
+    }
+    // There is an end for each reader, and a command that reads nothing gets no more than one.
+    let twice = "alpine sh -c 'cat; cat; cat; echo end'";
+    assert!(run_with_input(&host, &common::images(), "printf 'one\\n'", twice).ends_with("end\n0\n"));
+}
+
+#[test]
+fn after_the_end_of_stdin_the_supervisor_sleeps_while_the_command_reads_nothing() {
+    let host = Host::new("idle");
+    let mut command =
+        host.command(&["-t", &host.id, "alpine", "sh", "-c", "cat; echo ready; exec sleep 1000"]);
+    let mut container = Supervisor(command.stdout(std::process::Stdio::piped()).spawn().unwrap());
+    let mut line = [0; 7];
+    std::io::Read::read_exact(container.0.stdout.as_mut().unwrap(), &mut line).unwrap();
+    assert_eq!(&line, b"ready\r\n");
+    wait_until("it sleeps", || host.runs("sleep"));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let before = waits(container.pid());
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(waits(container.pid()), before);
+    container.kill();
+}
+
+#[test]
+fn a_stdin_that_cannot_be_read_is_an_empty_one() {
+    let host = Host::new("unreadable");
+    let file = host.dir.join("file");
+    for input in [
+        "< /".to_string(),
+        format!("0> '{}'", file.display()),
+        format!("0> >(cat > '{}' 2>&1)", file.display()),
+    ] {
+        let shown = run_with_input(&host, &common::images(), &input, "alpine sh -c 'cat; echo end'");
+        assert_eq!(shown, "end\n0\n", "{input}");
+    }
+}
+
 #[test]
 fn with_a_terminal_whose_reader_goes_away_the_command_gets_sigpipe() {
     let host = Host::new("sigpipe");
@@ -514,6 +767,7 @@ int main(void) {
     int take = ioctl(fd, TIOCSCTTY, 0) ? errno : 0;
     int pair = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlocked = 0; /* a new one belongs to no session */
     ioctl(pair, TIOCSPTLCK, &unlocked);
+    setsid(); /* Only the leader of a session can take one. It may be one already. */
     int own = ioctl(ioctl(pair, TIOCGPTPEER, O_RDWR | O_NOCTTY), TIOCSCTTY, 0) ? errno : 0;
     printf("%d %d %d %d %d %d %d %d.\n", one, two, high, linux_, steal, high_steal, take, own);
     return 0;

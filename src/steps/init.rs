@@ -21,6 +21,7 @@ pub static STEP: Step = Step {
         "read",
         "getppid",
         "munmap",
+        "setsid",
         "close_range",
         "signalfd4",
         "kill",
@@ -41,6 +42,9 @@ pub static STEP: Step = Step {
 /// PID 1 keeps its memory and its descriptors, and root in the container can read them. So it erases the words of the caller,
 /// which are the command line and the environment, unmaps the arena, which has the text of --env-file, and closes all
 /// descriptors. PID 2, which has copies, waits until that is done.
+///
+/// PID 1 leads its own session. So a signal to the caller's process group does not reach it, only the supervisor, which forwards
+/// it. And a process that controls PID 1 with ptrace(2) cannot open the caller's terminal as /dev/tty.
 fn fork_command(arena: &Arena, caller_words: [&'static [Option<CStrPtr<'static>>]; 2]) -> Result<(), Errno> {
     let (ours, theirs) = sys::socketpair()?;
     let (theirs, pid1) = (theirs.leak(), sys::getpid());
@@ -55,6 +59,8 @@ fn fork_command(arena: &Arena, caller_words: [&'static [Option<CStrPtr<'static>>
         return Ok(());
     };
     explain::stop_tracing(); // Two processes would write at once.
+    sys::setsid()?;
+    sys::prctl_set_not_dumpable()?;
     caller_words.into_iter().for_each(sys::erase);
     sys::exit_without(arena, be_init, command)
 }
@@ -71,10 +77,10 @@ fn be_init(command: Pid) -> u8 {
 fn reap_loop(command: Pid) -> Result<u8, Errno> {
     let signals = sys::signalfd(FORWARDED)?;
     loop {
-        match sys::read_signal(signals.borrow())? {
+        match sys::read_signal(signals.borrow())?.0 {
             libc::SIGCHLD => {
                 while let Ok(Some((pid, status))) = sys::wait4_nohang(None) {
-                    if pid == command && !status.is_stopped() {
+                    if pid == command && status.has_ended() {
                         return Ok(status.shell_status());
                     }
                 }

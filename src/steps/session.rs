@@ -12,9 +12,13 @@ pub static STEP: Step = Step {
     chapter: "17-terminal.md",
     when: unless_bare,
     inside: Some(|context| {
-        lead_session(context.pty_slave, context.spec.options.terminal == Terminal::Always)
-            .and_then(|()| reset_signals(context.ignored))
-            .map_err(failed)
+        // With the caller's terminal, the command stays in the caller's session: only there does the terminal treat it as any other
+        // program. The filter of `tty` keeps it from typing into the terminal.
+        if !context.shares_terminal {
+            lead_session(context.pty_slave, context.spec.options.terminal == Terminal::Always)
+                .map_err(failed)?;
+        }
+        reset_signals(context.ignored).map_err(failed)
     }),
     ..Step::NEW
 };

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_uint};
 
 use crate::step::{self, Reported, Step, unless_bare};
-use crate::sys::{self, BorrowedFd, CWD, Errno, Instruction, STDERR, STDIN, STDOUT};
+use crate::sys::{self, BorrowedFd, CWD, Errno, Instruction, STDIN, STDOUT};
 
 /// The row of this step.
 pub static STEP: Step = Step {
@@ -16,9 +16,7 @@ pub static STEP: Step = Step {
         mount_devpts()?;
         match context.channel {
             Some(channel) if context.has_terminal => context.pty_slave = Some(open_terminal(channel)?),
-            _ if [STDIN, STDOUT, STDERR].into_iter().any(|fd| sys::tcgets(fd).is_ok()) => {
-                install_tty_filter()?
-            }
+            _ if context.shares_terminal => install_tty_filter()?,
             _ => {}
         }
         Ok(())

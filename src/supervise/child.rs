@@ -2,13 +2,12 @@
 
 use core::ffi::{CStr, c_int};
 
-use super::signals::{dispositions, read_file};
-use crate::sys::{self, Pid, SigSet};
+use super::signals::{STOPPING, dispositions};
+use crate::sys::{self, Errno, OwnedFd, Pid, SigSet, WaitStatus};
 use crate::text::number::{self, decimal};
 use crate::text::split_once;
 
-/// The signals that stop a process by default, and those that do nothing to it.
-const STOPPING: SigSet = SigSet::of(&[libc::SIGTSTP]);
+/// The signals that do nothing to a process by default.
 const HARMLESS: SigSet = SigSet::of(&[libc::SIGCONT, libc::SIGWINCH, libc::SIGURG]);
 
 /// The child, as its supervisor sees it.
@@ -17,57 +16,81 @@ pub struct Child {
     pub pid: Pid,
     /// Whether the command itself is PID 1. The kernel protects PID 1 from signals that it neither handles nor ignores.
     pub is_pid1: bool,
+    /// Whether it is the init of `--init`, and the command is its child.
+    pub is_init: bool,
+    /// Whether the command is in the process group of this process, and gets the signals of the terminal itself.
+    pub shares_group: bool,
+    /// Whether it is stopped, as far as this process has heard.
+    pub is_stopped: bool,
     /// The signal that the status reports when SIGKILL has ended the child.
     pub reported_signal: c_int,
 }
 
 impl Child {
     /// A child that no signal has been forwarded to.
-    pub const fn new(pid: Pid, is_pid1: bool) -> Self {
-        Self { pid, is_pid1, reported_signal: libc::SIGKILL }
+    pub const fn new(pid: Pid, is_pid1: bool, is_init: bool, shares_group: bool) -> Self {
+        Self { pid, is_pid1, is_init, shares_group, is_stopped: false, reported_signal: libc::SIGKILL }
+    }
+
+    /// After SIGCHLD: looks whether the child has stopped or continued. Returns its status if it has ended.
+    pub fn look(&mut self) -> Result<Option<WaitStatus>, Errno> {
+        while let Some((_, status)) = sys::wait4_nohang(Some(self.pid))? {
+            if status.has_ended() {
+                return Ok(Some(status));
+            }
+            self.is_stopped = status.is_stopped();
+        }
+        Ok(None)
+    }
+
+    /// The status of the child as a shell shows it.
+    pub fn reported_status(&self, status: WaitStatus) -> u8 {
+        let status = status.shell_status();
+        if status == 128 + libc::SIGKILL as u8 { 128 + self.reported_signal as u8 } else { status }
+    }
+
+    /// Stops the child with SIGSTOP, if a stop signal would stop any other process. Says whether the child stops or is stopped.
+    ///
+    /// A stop signal does nothing to PID 1. It does nothing to the leader of a session either, because no shell could continue
+    /// it. A SIGSTOP of the parent stops both.
+    pub fn stop(&self, signal: c_int) -> bool {
+        if !self.is_stopped && !self.has_default_action(signal) {
+            return false;
+        }
+        let _ = sys::kill(self.pid, libc::SIGSTOP); // The child may have ended just now.
+        true
     }
 
     /// Forwards a signal, unless a terminal has delivered it already.
     ///
-    /// A signal whose default action would end or stop any other process does nothing to PID 1. The supervisor then sends
-    /// SIGKILL or SIGSTOP, which PID 1 cannot refuse to its parent.
+    /// A signal whose default action would end any other process does nothing to PID 1. The supervisor then sends SIGKILL, which
+    /// PID 1 cannot refuse to its parent.
     pub fn forward(&mut self, mut signal: c_int, is_delivered: bool) {
-        // A stop from a terminal does nothing to a session leader either, because no other process could continue it.
-        let is_protected = self.is_pid1 || STOPPING.has(signal);
-        if is_protected && !HARMLESS.has(signal) && self.has_default_action(signal) {
-            if STOPPING.has(signal) {
-                signal = libc::SIGSTOP;
-            } else {
-                self.reported_signal = signal;
-                signal = libc::SIGKILL;
-            }
+        let ends = self.is_pid1 && !HARMLESS.has(signal) && !STOPPING.has(signal);
+        if ends && self.has_default_action(signal) {
+            self.reported_signal = signal;
+            signal = libc::SIGKILL;
         } else if is_delivered {
             return;
         }
         let _ = sys::kill(self.pid, signal); // The child may have ended just now.
     }
 
-    /// Whether the child neither blocks, ignores nor handles a signal. sigwait(3) unblocks the signals that it waits for while it
-    /// waits: then `status` does not show them, but `syscall` shows the wait.
+    /// Whether the child neither blocks, ignores nor handles a signal. If that cannot be found out, the signal must not be lost:
+    /// then it does.
     fn has_default_action(&self, signal: c_int) -> bool {
-        let plans = dispositions(
-            self.proc_path(&mut [0; PATH_LEN], b"status"),
-            &[b"SigBlk:\t", b"SigIgn:\t", b"SigCgt:\t"],
-        );
-        plans.is_some_and(|plans| !plans.has(signal)) && !self.is_in_sigwait()
+        let Ok(proc) = open_proc() else { return true };
+        let open = |name| sys::open_existing_at(proc.borrow(), self.path(&mut [0; PATH_LEN], name)).ok();
+        let plans =
+            open(b"status").and_then(|file| dispositions(&file, &[b"SigBlk:\t", b"SigIgn:\t", b"SigCgt:\t"]));
+        !plans.is_some_and(|plans| plans.has(signal))
+            && !open(b"syscall").is_some_and(|file| is_sigwait(&file))
     }
 
-    fn is_in_sigwait(&self) -> bool {
-        let buffer = &mut [0; 16];
-        let call = read_file(self.proc_path(&mut [0; PATH_LEN], b"syscall"), buffer);
-        call.and_then(|call| number::parse(split_once(call, b' ').0))
-            == Some(libc::SYS_rt_sigtimedwait as u64)
-    }
-
-    /// `/proc/PID/NAME`
-    fn proc_path<'b>(&self, buffer: &'b mut [u8; PATH_LEN], name: &[u8]) -> &'b CStr {
+    /// `PID/NAME`
+    fn path<'b>(&self, buffer: &'b mut [u8; PATH_LEN], name: &[u8]) -> &'b CStr {
         let digits = &mut [0; 10];
-        let parts = [b"/proc/", decimal(self.pid.number(), digits), b"/", name];
+        let parts = [decimal(self.pid.number(), digits), b"/", name];
         for (to, from) in buffer.iter_mut().zip(parts.into_iter().flatten()) {
             *to = *from;
         }
@@ -75,5 +98,21 @@ impl Child {
     }
 }
 
-/// Room for `/proc/4294967295/syscall` and its NUL.
-const PATH_LEN: usize = 32;
+/// Opens a new /proc with the processes as this one sees them. The host's may be missing, or may be that of another PID
+/// namespace.
+fn open_proc() -> Result<OwnedFd, Errno> {
+    let context = sys::fsopen(c"proc")?;
+    sys::fsconfig_create(context.borrow())?;
+    sys::fsmount(context.borrow())
+}
+
+/// Whether a file /proc/PID/syscall shows that the process waits in sigwait(3). It unblocks the signals that it waits for while
+/// it waits, so `status` does not show them.
+fn is_sigwait(file: &OwnedFd) -> bool {
+    let buffer = &mut [0; 16];
+    let call = sys::pread(file.borrow(), buffer, 0).ok().and_then(|len| buffer.get(..len));
+    call.and_then(|call| number::parse(split_once(call, b' ').0)) == Some(libc::SYS_rt_sigtimedwait as u64)
+}
+
+/// Room for `4294967295/syscall` and its NUL.
+const PATH_LEN: usize = 24;

@@ -5,22 +5,41 @@ use core::ffi::c_int;
 use core::ops::Range;
 
 use crate::spec;
-use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, PollFd, STDIN, STDOUT, Size, Termios};
+use crate::sys::{self, BorrowedFd, Errno, OwnedFd, Pid, PollFd, STDERR, STDIN, STDOUT, Size, Termios};
 
-/// Whether the command gets a terminal that belongs to the container.
-pub fn is_wanted(spec: &spec::Spec) -> bool {
-    let is_interactive = || sys::tcgets(STDIN).is_ok() && sys::tcgets(STDOUT).is_ok();
+/// Which terminal the command has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// None, as far as this program knows.
+    None,
+    /// A terminal that belongs to the container.
+    New,
+    /// The caller's is its stdin, stdout or stderr. Then it stays in the caller's session and process group, where the kernel treats
+    /// it as any other program: keys send signals to all of its processes, and a read from the background stops them.
+    Callers,
+}
+
+/// Finds out which terminal the command gets.
+pub fn kind(spec: &spec::Spec) -> Kind {
+    let is_terminal = |fd| sys::tcgets(fd).is_ok();
+    if spec.options.bare {
+        return Kind::None;
+    }
+    if spec.options.terminal == spec::Terminal::Always {
+        return Kind::New;
+    }
+    let (input, output) = (is_terminal(STDIN), is_terminal(STDOUT));
     match spec.options.terminal {
-        _ if spec.options.bare => false,
-        spec::Terminal::Auto => is_interactive(),
-        spec::Terminal::Always => true,
-        spec::Terminal::Never => false,
+        spec::Terminal::Auto if input && output => Kind::New,
+        _ if input || output || is_terminal(STDERR) => Kind::Callers,
+        _ => Kind::None,
     }
 }
 
 /// The master, and the caller's terminal. A drop restores the modes of the caller's terminal.
 pub struct Terminal {
     pty_master: BorrowedFd<'static>,
+    pty_slave: Option<BorrowedFd<'static>>,
     /// Whether the command has hung up its terminal with vhangup(2).
     is_hung_up: bool,
     /// Whether stdin is a terminal.
@@ -36,6 +55,31 @@ pub struct Terminal {
     is_quoted: bool,
     /// Whether stdin has not ended.
     is_open: bool,
+    /// Whether the last byte of input began a line that has no end yet.
+    is_in_line: bool,
+    /// After the end of stdin: how the end gets to the command.
+    end: Option<End>,
+}
+
+/// The number of times that Ctrl-D is sent to a program that reads keys.
+const KEYS: u8 = 32;
+
+/// TIOCPKT_FLUSHREAD, an event of packet mode: a process has flushed the input of the slave.
+const FLUSHED_INPUT: u8 = 1;
+
+/// The end of stdin, for a command whose terminal has no end.
+///
+/// A terminal makes an end of file of one byte, Ctrl-D, for one read(2), in the mode that it has when the byte arrives. If the
+/// command changes the mode or flushes its input, that end is lost. So there is another Ctrl-D whenever the command has read all
+/// input: an end for each read, as a file has.
+struct End {
+    /// The slave. It shows whether there is input that the command has not read.
+    pty_slave: BorrowedFd<'static>,
+    /// An epoll instance with an event for each read of the slave: the kernel then wakes those who wait to write to the master.
+    reads: BorrowedFd<'static>,
+    /// How many times Ctrl-D may still be sent while it is a key like others, not an end of file. A program that takes it for
+    /// something else must not get it for ever.
+    keys_left: u8,
 }
 
 impl Terminal {
@@ -49,9 +93,10 @@ impl Terminal {
         }
         // The slave stays open here too. So a command that has closed it can open it again, and poll(2) does not report a
         // hang-up again and again. If it cannot be opened, only that is lost.
-        let _ = sys::tiocgptpeer(pty_master).map(OwnedFd::leak);
-        Self {
+        let pty_slave = sys::tiocgptpeer(pty_master).map(OwnedFd::leak).ok();
+        let mut terminal = Self {
             pty_master,
+            pty_slave,
             is_hung_up: false,
             is_stdin_terminal,
             modes: None,
@@ -60,7 +105,14 @@ impl Terminal {
             pending: 0..0,
             is_quoted: false,
             is_open: true,
+            is_in_line: false,
+            end: None,
+        };
+        // poll(2) never reports input of a pipe that is open only for writing.
+        if !is_stdin_terminal && sys::read(STDIN, &mut []) == Err(Errno::EBADF) {
+            terminal.end_input();
         }
+        terminal
     }
 
     /// Sets the caller's terminal to raw mode, if it is not raw yet and this process is in the foreground. A shell tells a
@@ -101,20 +153,22 @@ impl Terminal {
         }
     }
 
-    /// What to poll for: input, if there is room for it; and output of the command, or room for pending input.
-    pub fn poll_set(&mut self) -> [PollFd; 2] {
+    /// What to poll for: input, if there is room for it; output of the command, or room for pending input; and after the end of
+    /// stdin, that the command has read input.
+    pub fn poll_set(&mut self) -> [PollFd; 3] {
         self.set_raw();
         let reads = self.is_open && self.pending.is_empty() && (self.is_raw || !self.is_stdin_terminal);
         let writes = if self.pending.is_empty() { 0 } else { libc::POLLOUT };
         [
             sys::poll_fd(reads.then_some(STDIN), libc::POLLIN),
             sys::poll_fd((!self.is_hung_up).then_some(self.pty_master), libc::POLLIN | writes),
+            sys::poll_fd(self.end.as_ref().map(|end| end.reads), libc::POLLIN),
         ]
     }
 
     /// Relays what is ready. Returns the signal of a key, if the command's terminal makes a signal of it.
-    pub fn relay(&mut self, ready: [PollFd; 2]) -> Option<c_int> {
-        let [input, output] = ready;
+    pub fn relay(&mut self, ready: [PollFd; 3]) -> Option<c_int> {
+        let [input, output, reads] = ready;
         let mut signal = None;
         if input.revents != 0 {
             signal = self.read_input();
@@ -129,6 +183,9 @@ impl Terminal {
         } else if output.revents & libc::POLLHUP != 0 {
             self.is_hung_up = true;
         }
+        if reads.revents != 0 {
+            self.send_end();
+        }
         self.write_input();
         signal
     }
@@ -137,21 +194,13 @@ impl Terminal {
     fn read_input(&mut self) -> Option<c_int> {
         match sys::read(STDIN, &mut self.input) {
             Ok(0) => {
-                self.is_open = false;
-                // A terminal turns Ctrl-D into an end of file.
-                let modes = sys::tcgets(self.pty_master).ok()?;
-                let last = self.input.get(self.pending.end.wrapping_sub(1));
-                // In the middle of a line, the first Ctrl-D ends the line.
-                let count = if last.is_some_and(|byte| *byte != b'\n') { 2 } else { 1 };
-                if let (false, [first, second, ..]) = (self.is_stdin_terminal, &mut self.input) {
-                    (*first, *second) = (modes.end_of_file(), modes.end_of_file());
-                    self.pending = 0..count;
-                }
+                self.end_input();
                 None
             }
             Ok(len) => {
                 self.pending = 0..len;
                 let bytes = self.input.get(..len)?;
+                self.is_in_line = bytes.last() != Some(&b'\n');
                 // Most keys have no special meaning, and need no system call here.
                 if !self.is_quoted && !bytes.iter().any(|byte| *byte < b' ' && *byte != b'\r') {
                     return None;
@@ -165,10 +214,56 @@ impl Terminal {
             }
             Err(Errno::EINTR | Errno::EAGAIN) => None,
             Err(_) => {
-                self.is_open = false;
+                self.end_input(); // For example, stdin is a directory, or is open only for writing.
                 None
             }
         }
+    }
+
+    /// stdin has ended, or cannot be read. A terminal has no end: if it is gone, the kernel sends SIGHUP.
+    fn end_input(&mut self) {
+        self.is_open = false;
+        if self.is_stdin_terminal {
+            return;
+        }
+        let watch = || -> Result<BorrowedFd<'static>, Errno> {
+            let epoll = sys::epoll_create()?.leak();
+            sys::epoll_add_edge(epoll, self.pty_master)?;
+            sys::tiocpkt(self.pty_master)?; // It reports a flush.
+            Ok(epoll)
+        };
+        // If no descriptor is free, the command waits for its input until it is stopped with a signal.
+        if let (Some(pty_slave), Ok(reads)) = (self.pty_slave, watch()) {
+            self.end = Some(End { pty_slave, reads, keys_left: KEYS });
+        }
+    }
+
+    /// Types Ctrl-D, if the command has read all input. In canonical mode the first one may only end a line; the second one then
+    /// ends the file. A program that reads keys gets a newline for the first one.
+    fn send_end(&mut self) {
+        let Some(end) = &mut self.end else { return };
+        let _ = sys::epoll_take(end.reads); // It is taken before the input is looked at, so the next read is not missed.
+        let mut row = [sys::poll_fd(Some(end.pty_slave), libc::POLLIN)];
+        let is_read = sys::ppoll_now(&mut row).is_ok() && row.iter().all(|row| row.revents == 0);
+        let Ok(modes) = sys::tcgets(self.pty_master) else { return };
+        if !is_read || !self.pending.is_empty() {
+            return;
+        }
+        let mut keys = [modes.end_of_file(); 2];
+        let mut count = 1;
+        if !modes.is_canonical() {
+            let Some(left) = end.keys_left.checked_sub(1) else { return };
+            if core::mem::take(&mut self.is_in_line) {
+                keys = [b'\n'; 2];
+            } else if end.keys_left < KEYS {
+                // The last Ctrl-D was not enough. An end of file that arrived in canonical mode may be a NUL in the line now.
+                (keys, count) = ([modes.kill_line(), modes.end_of_file()], 2);
+            }
+            end.keys_left = left;
+        }
+        let [first, second, ..] = &mut self.input;
+        [*first, *second] = keys;
+        self.pending = 0..count;
     }
 
     /// Writes pending input to the command's terminal, as far as it takes it.
@@ -183,10 +278,18 @@ impl Terminal {
     }
 
     /// Writes some output of the command to stdout; says whether there was any.
-    pub fn relay_output(&self) -> bool {
+    pub fn relay_output(&mut self) -> bool {
         let mut output = [0; 4096];
         let Ok(len @ 1..) = sys::read(self.pty_master, &mut output) else { return false };
         let mut rest = output.get(..len).unwrap_or_default();
+        if self.end.is_some()
+            && let Some((event, output)) = rest.split_first()
+        {
+            if *event & FLUSHED_INPUT != 0 {
+                self.send_end(); // The command has flushed its input, and the end with it.
+            }
+            rest = output;
+        }
         while !rest.is_empty() {
             match sys::write(STDOUT, rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),

@@ -113,7 +113,7 @@ pub(super) static RLIMITS: &[Flag] = table! {
 
 /// The signals that this program names. The others are shown without a name.
 pub(super) static SIGNALS: &[Flag] = table! {
-    WHOLE => SIGHUP SIGINT SIGQUIT SIGUSR1 SIGUSR2 SIGTERM SIGSTOP SIGTSTP SIGCONT SIGWINCH SIGCHLD SIGKILL SIGPIPE SIGTTIN SIGTTOU;
+    WHOLE => SIGHUP SIGINT SIGQUIT SIGUSR1 SIGUSR2 SIGTERM SIGSTOP SIGTSTP SIGCONT SIGWINCH SIGCHLD SIGKILL SIGPIPE SIGTTIN SIGTTOU SIGXFSZ;
 };
 
 /// The name of a signal, such as `SIGTERM`, if this program names it.

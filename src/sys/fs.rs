@@ -31,6 +31,16 @@ pub fn open_existing(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     unsafe { call!(openat(CWD.raw() => Fd, path.as_ptr() => Text, flags => Flags(OPEN_FLAGS))) }
 }
 
+/// `openat(directory, path, O_RDONLY | O_CLOEXEC)`: opens an existing file below a directory for reading.
+///
+/// ENOENT, ENOTDIR, ELOOP, EACCES: as for [`openat`].
+/// <https://man7.org/linux/man-pages/man2/openat.2.html>
+pub fn open_existing_at(directory: BorrowedFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = libc::O_CLOEXEC;
+    // SAFETY: the kernel only reads the path, which ends in a NUL; the result owns the new descriptor.
+    unsafe { call!(openat(directory.raw() => Fd, path.as_ptr() => Text, flags => Flags(OPEN_FLAGS))) }
+}
+
 /// `openat2(dir, path, {O_PATH | O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS}, size)`: finds a file, if the path leads through no magic
 /// link. A magic link is a link in /proc that leads to a file without a path, such as /proc/PID/root.
 ///

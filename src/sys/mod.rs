@@ -48,29 +48,35 @@ pub use fd::{BorrowedFd, CWD, OwnedFd, STDERR, STDIN, STDOUT};
 pub use flags::{Flag, signal_name};
 pub use fs::{
     FileStatus, FileSystemStatus, close_all, close_inherited, dup3, faccessat, fchmod, fchmodat, fchown,
-    flock, fstat, fstatfs, getcwd, lchown, lstat, mkdirat, mknod_file, open_existing, openat,
-    openat2_in_root, openat2_without_magic, pread, read, rmdir, stat, statfs, symlink, umask, unlink, write,
+    flock, fstat, fstatfs, getcwd, lchown, lstat, mkdirat, mknod_file, open_existing, open_existing_at,
+    openat, openat2_in_root, openat2_without_magic, pread, read, rmdir, stat, statfs, symlink, umask, unlink,
+    write,
 };
 pub use initial::{Process, erase};
 pub use mount::{
-    mount, mount_change, mount_setattr_rdonly, mount_setattr_rdonly_alone, mount_setattr_rdonly_open,
-    mount_setattr_writable, move_mount, move_mount_onto, open_tree_clone, open_tree_recursive, pivot_root,
-    umount2,
+    fsconfig_create, fsmount, fsopen, mount, mount_change, mount_setattr_rdonly, mount_setattr_rdonly_alone,
+    mount_setattr_rdonly_open, mount_setattr_writable, move_mount, move_mount_onto, open_tree_clone,
+    open_tree_recursive, pivot_root, umount2,
 };
 pub use observer::{Observer, observe};
 pub use pages::drop_cold_pages;
 pub use process::{
-    Pid, WaitStatus, chdir, clock_gettime, clone, execve, exit_group, exit_without, fchdir, fork, getpgid,
-    getpid, getppid, prctl_set_pdeathsig, set_tid_address, sethostname, setsid, unshare, wait4, wait4_nohang,
+    Pid, WaitStatus, chdir, clock_gettime, clone, clone_copy, execve, exit_group, exit_without, fchdir, fork,
+    getpgid, getpid, getppid, prctl_set_not_dumpable, prctl_set_pdeathsig, set_tid_address, sethostname,
+    setsid, unshare, wait4, wait4_nohang,
 };
 pub use seccomp::{Instruction, seccomp};
 pub use signal::{
-    kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore, rt_sigprocmask,
-    signalfd,
+    kill, kill_process_group, read_signal, rt_sigaction_default, rt_sigaction_ignore,
+    rt_sigaction_is_ignored, rt_sigpending, rt_sigprocmask, rt_sigprocmask_block, rt_sigprocmask_unblock,
+    signalfd, signalfd_change,
 };
 pub use sigset::SigSet;
-pub use socket::{PollFd, poll_fd, ppoll, recvmsg, sendmsg, socketpair};
+pub use socket::{
+    PollFd, epoll_add_edge, epoll_create, epoll_take, poll_fd, ppoll, ppoll_now, recvmsg, sendmsg, socketpair,
+};
 pub use stack::Stack;
 pub use terminal::{
-    Size, Termios, tcgets, tcsets, tiocgpgrp, tiocgptpeer, tiocgwinsz, tiocsctty, tiocswinsz, unlockpt,
+    Size, Termios, tcgets, tcsets, tiocgpgrp, tiocgptpeer, tiocgwinsz, tiocpkt, tiocsctty, tiocswinsz,
+    unlockpt,
 };

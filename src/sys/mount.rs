@@ -184,3 +184,43 @@ fn mount_setattr(
         ))
     }
 }
+
+// These constants of linux/mount.h are not in the libc crate.
+const FSOPEN_CLOEXEC: c_int = 1;
+const FSCONFIG_CMD_CREATE: c_int = 6;
+const FSMOUNT_CLOEXEC: c_int = 1;
+
+/// `fsopen(name, FSOPEN_CLOEXEC)`: opens a context in which a new file system is set up.
+///
+/// ENODEV: the kernel does not have the file system. EPERM: no CAP_SYS_ADMIN. ENOSYS: Linux before 5.2.
+/// <https://man7.org/linux/man-pages/man2/fsopen.2.html>
+pub fn fsopen(name: &CStr) -> Result<OwnedFd, Errno> {
+    // SAFETY: the kernel only reads the name, which ends in a NUL; the result owns the new descriptor.
+    unsafe { call!(fsopen(name.as_ptr() => Text, FSOPEN_CLOEXEC => Name("FSOPEN_CLOEXEC"))) }
+}
+
+/// `fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)`: makes the file system.
+///
+/// EPERM: no CAP_SYS_ADMIN in the namespaces that it belongs to. EBUSY: it has been made already.
+/// <https://man7.org/linux/man-pages/man2/fsconfig.2.html>
+pub fn fsconfig_create(context: BorrowedFd) -> Result<(), Errno> {
+    // SAFETY: the command takes no pointers.
+    unsafe {
+        call!(fsconfig(
+            context.raw() => Fd,
+            FSCONFIG_CMD_CREATE => Name("FSCONFIG_CMD_CREATE"),
+            0 => Name("NULL"),
+            0 => Name("NULL"),
+            0 => Number,
+        ))
+    }
+}
+
+/// `fsmount(context, FSMOUNT_CLOEXEC, 0)`: mounts the file system at no place. Its root is the descriptor.
+///
+/// EPERM: no CAP_SYS_ADMIN. EINVAL: the file system has not been made.
+/// <https://man7.org/linux/man-pages/man2/fsmount.2.html>
+pub fn fsmount(context: BorrowedFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: the call touches no memory; the result owns the new descriptor.
+    unsafe { call!(fsmount(context.raw() => Fd, FSMOUNT_CLOEXEC => Name("FSMOUNT_CLOEXEC"), 0 => Number)) }
+}

@@ -62,9 +62,21 @@ pub fn clone<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Re
     unsafe { clone_onto(flags, stack, enter::<F>, (&raw mut child).cast()) }
 }
 
+/// `clone(flags | SIGCHLD, top of the stack)`: starts a process that runs `child` on `stack`, with a copy of this process's memory.
+///
+/// [`fork`] does not need a stack: its child continues on a copy of the parent's. But that one may be small, because the limit of
+/// the caller counts (RLIMIT_STACK). The errors are those of [`clone`].
+/// <https://man7.org/linux/man-pages/man2/clone.2.html>
+pub fn clone_copy<F: FnOnce() -> u8>(flags: c_int, stack: &mut Stack, child: F) -> Result<Pid, Errno> {
+    let mut child = Some(child);
+    // SAFETY: the argument is the address of an `Option<F>`, which `enter::<F>` takes. The child uses its own copy of it.
+    unsafe { clone_onto(flags | libc::SIGCHLD, stack, enter::<F>, (&raw mut child).cast()) }
+}
+
 /// # Safety
 ///
-/// `arg` is what `main` takes, and it lives until the child calls execve(2) or ends. `flags` contain CLONE_VM and CLONE_VFORK.
+/// `arg` is what `main` takes. If `flags` contain CLONE_VM, they contain CLONE_VFORK too, and `arg` lives until the child calls
+/// execve(2) or ends. If not, the child has a copy of all memory.
 #[inline(never)] // `clone` is generic: this is the part that all of its instances share.
 unsafe fn clone_onto(
     flags: c_int,
@@ -76,8 +88,8 @@ unsafe fn clone_onto(
     let description = describe!(clone(Flags(CLONE_FLAGS), Address));
     let call = Call { description, registers: [flags, top.addr(), 0, 0, 0, 0] };
     before(&call);
-    // SAFETY: `top` is the end of a page of the stack, so it is aligned, and the child alone uses the stack while the parent
-    // sleeps. The rest is the caller's promise.
+    // SAFETY: `top` is the end of a page of the stack, so it is aligned. The child alone uses the stack: the parent sleeps, or the
+    // child has a copy. The rest is the caller's promise.
     let returned = unsafe { arch::clone_onto(flags, top, main, arg) };
     finish_clone(&call, returned as usize)
 }
@@ -184,9 +196,14 @@ impl WaitStatus {
         }
     }
 
-    /// Whether the process is stopped and has not ended.
+    /// Whether the process has stopped.
     pub const fn is_stopped(self) -> bool {
         self.0 & 0xff == 0x7f
+    }
+
+    /// Whether the process has ended: it has neither stopped nor continued.
+    pub const fn has_ended(self) -> bool {
+        !self.is_stopped() && self.0 != 0xffff
     }
 }
 
@@ -206,20 +223,20 @@ pub fn wait4(pid: Pid) -> Result<WaitStatus, Errno> {
     Ok(WaitStatus(unsafe { status.assume_init() }))
 }
 
-/// `wait4(pid, &status, WNOHANG | WUNTRACED, NULL)`: asks without waiting whether a child has ended or stopped. `None` for the
-/// process, which is PID -1, means any child.
+/// `wait4(pid, &status, WNOHANG | WUNTRACED | WCONTINUED, NULL)`: asks without waiting whether a child has ended, stopped or
+/// continued. `None` for the process, which is PID -1, means any child.
 ///
 /// Returns None if no child has changed. ECHILD: the process is not a child of this one, or there are no children.
 /// <https://man7.org/linux/man-pages/man2/wait4.2.html>
 pub fn wait4_nohang(pid: Option<Pid>) -> Result<Option<(Pid, WaitStatus)>, Errno> {
     let mut status: c_int = 0;
-    let (pid, options) = (pid.map_or(-1, Pid::raw), libc::WNOHANG | libc::WUNTRACED);
+    let (pid, options) = (pid.map_or(-1, Pid::raw), libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED);
     // SAFETY: the kernel writes one int.
     let changed: usize = unsafe {
         call!(wait4(
             pid => Signed,
             &raw mut status => Name("[status]"),
-            options => Name("WNOHANG|WUNTRACED"),
+            options => Name("WNOHANG|WUNTRACED|WCONTINUED"),
             0 => Name("NULL"),
         ))
     }?;
@@ -270,6 +287,16 @@ pub fn prctl_set_pdeathsig() -> Result<(), Errno> {
     let (operation, signal) = (libc::PR_SET_PDEATHSIG, libc::SIGKILL);
     // SAFETY: the call touches no memory.
     unsafe { call!(prctl(operation => Name("PR_SET_PDEATHSIG"), signal => Name("SIGKILL"))) }
+}
+
+/// `prctl(PR_SET_DUMPABLE, 0)`: no process without CAP_SYS_PTRACE may trace this process or read its memory.
+///
+/// The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html>
+pub fn prctl_set_not_dumpable() -> Result<(), Errno> {
+    let operation = libc::PR_SET_DUMPABLE;
+    // SAFETY: the call touches no memory.
+    unsafe { call!(prctl(operation => Name("PR_SET_DUMPABLE"), 0 => Name("SUID_DUMP_DISABLE"))) }
 }
 
 /// `set_tid_address(&word)`: when this thread ends while another process shares its memory, the kernel sets `word` to 0.
@@ -323,6 +350,12 @@ mod tests {
     fn the_status_of_a_command_that_exits_is_its_own() {
         assert_eq!(WaitStatus(7 << 8).shell_status(), 7);
         assert_eq!(WaitStatus(255 << 8).shell_status(), 255);
+    }
+
+    #[test]
+    fn a_process_that_has_stopped_or_continued_has_not_ended() {
+        assert!(WaitStatus(0).has_ended() && WaitStatus(9).has_ended() && WaitStatus(255 << 8).has_ended());
+        assert!(!WaitStatus(19 << 8 | 0x7f).has_ended() && !WaitStatus(0xffff).has_ended());
     }
 
     #[test]

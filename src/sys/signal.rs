@@ -25,6 +25,34 @@ pub fn rt_sigprocmask(set: SigSet) -> Result<(), Errno> {
     }
 }
 
+/// `rt_sigprocmask(SIG_BLOCK, &set, NULL, 8)`: blocks these signals too.
+///
+/// The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/sigprocmask.2.html>
+pub fn rt_sigprocmask_block(set: SigSet) -> Result<(), Errno> {
+    let how = libc::SIG_BLOCK;
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns.
+    unsafe {
+        call!(rt_sigprocmask(
+            how => Name("SIG_BLOCK"), &raw const set.0 => Signals, 0 => Name("NULL"), 8 => Number
+        ))
+    }
+}
+
+/// `rt_sigprocmask(SIG_UNBLOCK, &set, NULL, 8)`: unblocks these signals.
+///
+/// The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/sigprocmask.2.html>
+pub fn rt_sigprocmask_unblock(set: SigSet) -> Result<(), Errno> {
+    let how = libc::SIG_UNBLOCK;
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns.
+    unsafe {
+        call!(rt_sigprocmask(
+            how => Name("SIG_UNBLOCK"), &raw const set.0 => Signals, 0 => Name("NULL"), 8 => Number
+        ))
+    }
+}
+
 /// `signalfd4(-1, &set, 8, SFD_CLOEXEC)`: opens a descriptor from which [`read_signal`] takes pending signals of the set.
 ///
 /// The signals must be blocked, or they act as usual. EMFILE, ENFILE: no descriptor is free. ENOMEM: no memory.
@@ -39,18 +67,41 @@ pub fn signalfd(set: SigSet) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// `read(signalfd, &siginfo, 128)`: takes the next pending signal and returns its number. It sleeps until there is one.
+/// `signalfd4(fd, &set, 8, 0)`: changes the set of a signalfd. A pending signal that is not in the set stays pending.
+///
+/// EINVAL: the descriptor is not a signalfd.
+/// <https://man7.org/linux/man-pages/man2/signalfd.2.html>
+pub fn signalfd_change(fd: BorrowedFd, set: SigSet) -> Result<(), Errno> {
+    // SAFETY: the kernel reads one 64-bit set, which lives until the call returns. The result is `fd` itself, not a new descriptor.
+    unsafe { call!(signalfd4(fd.raw() => Fd, &raw const set.0 => Signals, 8 => Number, 0 => Number)) }
+}
+
+/// `rt_sigpending(&set, 8)`: the signals that are pending for this process, because they are blocked.
+///
+/// The 8 is the size of the set in bytes. The call does not fail with these arguments.
+/// <https://man7.org/linux/man-pages/man2/sigpending.2.html>
+pub fn rt_sigpending() -> SigSet {
+    let mut set = 0u64;
+    // SAFETY: the kernel writes one 64-bit set.
+    let read: Result<(), Errno> = unsafe { call!(rt_sigpending(&raw mut set => Name("[...]"), 8 => Number)) };
+    let _ = read; // The call does not fail.
+    SigSet(set)
+}
+
+/// `read(signalfd, &siginfo, 128)`: takes the next pending signal. Returns its number, and whether the kernel sent it, as a
+/// terminal does for a key, and not a process. It sleeps until there is one.
 ///
 /// EINTR: a signal outside the set interrupted the call.
 /// <https://man7.org/linux/man-pages/man2/signalfd.2.html>
-pub fn read_signal(fd: BorrowedFd) -> Result<c_int, Errno> {
+pub fn read_signal(fd: BorrowedFd) -> Result<(c_int, bool), Errno> {
     const LEN: usize = size_of::<libc::signalfd_siginfo>();
-    let mut information = [0u32; LEN / 4]; // The first field of the struct is the number of the signal.
+    const SI_KERNEL: u32 = 0x80; // Not in the libc crate.
+    let mut information = [0u32; LEN / 4]; // The first fields of the struct are the number, an errno, and a code.
     // SAFETY: the kernel writes at most `LEN` bytes, which is the size of the array.
     let () =
         unsafe { call!(read(fd.raw() => Fd, information.as_mut_ptr() => Name("{...}"), LEN => Number)) }?;
-    let [signal, ..] = information;
-    Ok(signal as c_int)
+    let [signal, _, code, ..] = information;
+    Ok((signal as c_int, code == SI_KERNEL))
 }
 
 /// `kill(pid, signal)`: sends a signal to a process.
@@ -102,6 +153,21 @@ pub fn rt_sigaction_default(signal: c_int) -> Result<(), Errno> {
             8 => Number,
         ))
     }
+}
+
+/// `rt_sigaction(signal, NULL, &action, 8)`: says whether this process ignores the signal.
+///
+/// The 8 is the size of a set of signals in bytes. EINVAL: there is no such signal.
+/// <https://man7.org/linux/man-pages/man2/sigaction.2.html>
+pub fn rt_sigaction_is_ignored(signal: c_int) -> Result<bool, Errno> {
+    let mut action = KernelSigaction::new(libc::SIG_DFL);
+    // SAFETY: the kernel writes one struct in its layout, and changes no action.
+    let () = unsafe {
+        call!(rt_sigaction(
+            signal => Flags(SIGNALS), 0 => Name("NULL"), &raw mut action => Name("{...}"), 8 => Number
+        ))
+    }?;
+    Ok(action.handler == libc::SIG_IGN)
 }
 
 /// `rt_sigaction(signal, {SIG_IGN}, NULL, 8)`: this process ignores the signal.

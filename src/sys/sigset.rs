@@ -28,6 +28,21 @@ impl SigSet {
         signal > 0 && self.0 >> (signal - 1) & 1 == 1
     }
 
+    /// The signal of the set that has the lowest number.
+    pub const fn first(self) -> Option<c_int> {
+        if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as c_int + 1) }
+    }
+
+    /// The signals that are in one of the sets, or in both.
+    pub const fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// The signals that are in both sets.
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
     /// The signals of this set that are not in `others`.
     pub const fn without(self, others: Self) -> Self {
         Self(self.0 & !others.0)

@@ -1,4 +1,4 @@
-//! A pair of connected sockets, which can transfer a descriptor from one process to another, and poll(2).
+//! A pair of connected sockets, which can transfer a descriptor from one process to another, poll(2) and epoll(7).
 
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::offset_of;
@@ -133,4 +133,71 @@ pub fn ppoll(fds: &mut [PollFd]) -> Result<(), Errno> {
             8 => Number,
         ))
     }
+}
+
+/// `ppoll(fds, count, {0}, NULL, 8)`: asks without waiting which of the descriptors are ready.
+///
+/// The errors are those of [`ppoll`].
+/// <https://man7.org/linux/man-pages/man2/poll.2.html>
+pub fn ppoll_now(fds: &mut [PollFd]) -> Result<(), Errno> {
+    let count = fds.len() as c_uint;
+    let mut timeout = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel reads and writes `count` structs, as many as the slice has, and one struct timespec.
+    unsafe {
+        call!(ppoll(
+            fds.as_mut_ptr() => Name("{...}"),
+            count => Number,
+            &raw mut timeout => Name("{...}"),
+            0 => Name("NULL"),
+            8 => Number,
+        ))
+    }
+}
+
+/// `epoll_create1(EPOLL_CLOEXEC)`: opens an epoll instance.
+///
+/// EMFILE, ENFILE: no descriptor is free. ENOMEM: no memory.
+/// <https://man7.org/linux/man-pages/man2/epoll_create.2.html>
+pub fn epoll_create() -> Result<OwnedFd, Errno> {
+    // SAFETY: the call touches no memory; the result owns the new descriptor.
+    unsafe { call!(epoll_create1(libc::EPOLL_CLOEXEC => Name("EPOLL_CLOEXEC"))) }
+}
+
+/// `epoll_ctl(epoll, EPOLL_CTL_ADD, fd, {EPOLLOUT | EPOLLET})`: from now on the instance has an event each time the file wakes
+/// those who wait to write to it, even if it was writable before. With EPOLLET an event occurs once, and not as long as the file
+/// is writable.
+///
+/// EEXIST: the instance has the descriptor already. ENOMEM: no memory. EPERM: the file does not support epoll.
+/// <https://man7.org/linux/man-pages/man2/epoll_ctl.2.html>
+pub fn epoll_add_edge(epoll: BorrowedFd, fd: BorrowedFd) -> Result<(), Errno> {
+    let mut event = libc::epoll_event { events: (libc::EPOLLOUT | libc::EPOLLET) as u32, u64: 0 };
+    // SAFETY: the kernel reads one struct epoll_event.
+    unsafe {
+        call!(epoll_ctl(
+            epoll.raw() => Fd,
+            libc::EPOLL_CTL_ADD => Name("EPOLL_CTL_ADD"),
+            fd.raw() => Fd,
+            &raw mut event => Name("{...}"),
+        ))
+    }
+}
+
+/// `epoll_pwait(epoll, &event, 1, 0, NULL, 0)`: takes an event, if there is one, without waiting. Says whether there was one.
+///
+/// EINVAL: the descriptor is not an epoll instance.
+/// <https://man7.org/linux/man-pages/man2/epoll_wait.2.html>
+pub fn epoll_take(epoll: BorrowedFd) -> Result<bool, Errno> {
+    let mut event = libc::epoll_event { events: 0, u64: 0 };
+    // SAFETY: the kernel writes at most one struct epoll_event.
+    let count: usize = unsafe {
+        call!(epoll_pwait(
+            epoll.raw() => Fd,
+            &raw mut event => Name("[...]"),
+            1 => Number,
+            0 => Number,
+            0 => Name("NULL"),
+            0 => Number,
+        ))
+    }?;
+    Ok(count > 0)
 }

@@ -51,9 +51,19 @@ impl Termios {
         is_on && byte != 0 && self.characters.get(libc::VLNEXT) == Some(&byte)
     }
 
+    /// Whether the terminal collects lines (canonical mode), and makes an end of file of the byte below.
+    pub const fn is_canonical(&self) -> bool {
+        self.local & libc::ICANON != 0
+    }
+
     /// The byte that ends the input when it is typed. The usual byte is Ctrl-D.
     pub fn end_of_file(&self) -> u8 {
         self.characters.get(libc::VEOF).copied().unwrap_or(4)
+    }
+
+    /// The byte that deletes the line when it is typed. The usual byte is Ctrl-U.
+    pub fn kill_line(&self) -> u8 {
+        self.characters.get(libc::VKILL).copied().unwrap_or(21)
     }
 }
 
@@ -160,4 +170,17 @@ pub fn tiocgptpeer(master: BorrowedFd) -> Result<OwnedFd, Errno> {
 pub fn tiocsctty(fd: BorrowedFd) -> Result<(), Errno> {
     // SAFETY: the call touches no memory.
     unsafe { call!(ioctl(fd.raw() => Fd, libc::TIOCSCTTY => Name("TIOCSCTTY"), 0 => Number)) }
+}
+
+/// `ioctl(master, TIOCPKT, &1)`: turns on packet mode. Each read of the master now begins with a byte that is 0 before output. If
+/// it is not 0, it reports an event, and nothing follows.
+///
+/// ENOTTY: the file is not a pty master.
+/// <https://man7.org/linux/man-pages/man2/TIOCPKT.2const.html>
+pub fn tiocpkt(master: BorrowedFd) -> Result<(), Errno> {
+    let on: c_int = 1;
+    // SAFETY: the kernel reads one int.
+    unsafe {
+        call!(ioctl(master.raw() => Fd, libc::TIOCPKT => Name("TIOCPKT"), &raw const on => Name("[1]")))
+    }
 }
