@@ -49,6 +49,7 @@ pub struct Host {
 
 impl Host {
     pub fn new(name: &str) -> Self {
+        default_signals();
         let mounts = enter_mount_namespace().then(mountinfo);
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let unique = format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -152,6 +153,16 @@ impl Drop for Host {
             self.assert_same_mounts();
         }
         fs::remove_dir_all(&self.dir).unwrap();
+    }
+}
+
+/// A caller may have left these ignored, as a shell does for what it starts in the background, and the programs that a test starts
+/// would ignore them too.
+#[allow(unsafe_code)]
+fn default_signals() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        // SAFETY: the default action runs no code of this process.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 
