@@ -235,6 +235,7 @@ fn remove_parts(spec: &Spec, paths: &Paths) {
 
 /// Removes a place that a step made in `upper`, and the directories above it, if they are empty. `upper` is the root for the path, as
 /// it was in the container. What a symbolic link leads to is left alone.
+#[inline(never)] // As `find_holder`.
 fn remove_place(upper: &OwnedFd, place: &CStr) {
     // The path is shortened in a buffer. The arena may be full: that may be the failure.
     let buffer = &mut [0; libc::PATH_MAX as usize];
@@ -292,6 +293,7 @@ fn already_running(spec: &Spec, path: &CStr, lock: &OwnedFd) -> Reported {
 
 /// The process that holds the lock, from /proc/locks; None if that cannot be read, or if the process has just ended. A line is
 /// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:131089 0 EOF` (proc_locks(5)).
+#[inline(never)] // Its buffer is on the stack only while it runs.
 fn find_holder(lock: &OwnedFd) -> Option<u32> {
     let inode = sys::fstat(lock.borrow()).ok()?.ino;
     let file = sys::open_existing(c"/proc/locks", 0).ok()?;
