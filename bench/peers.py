@@ -25,19 +25,20 @@ BWRAP_STEPS = {
     "hostname": ["--unshare-uts", "--hostname", "bench"],
     "etc": [],
     "session": ["--new-session"],
+    "user": [], "setuid": [],  # the command keeps the groups of the caller
 }
 TMPFS = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "mode=755"]}
 PTS = {"type": "devpts", "source": "devpts",
        "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]}
 OCI_STEPS = {  # the mounts; both programs make a session always
     "private": [], "overlay": [], "pivot": [], "detach": [], "exec": [], "hostname": [], "etc": [],
-    "session": [],
+    "session": [], "user": [], "setuid": [],
     "proc": [{"destination": "/proc", "type": "proc", "source": "proc"}],
     "dev": [{"destination": "/dev", **TMPFS}],
     "tty": [{"destination": "/dev/pts", **PTS}],
 }
 # The steps of runs that ask for them.
-ASKED = ["volume", "tmpstate", "attach", "workdir", "user", "readonly", "init", "limits", "setuid"]
+ASKED = ["volume", "tmpstate", "attach", "workdir", "readonly", "init", "limits"]
 BARE = ["private", "overlay", "pivot", "detach", "proc", "exec"]
 
 CAPABILITIES = (
