@@ -178,17 +178,20 @@ fn second_run(options: &[&str]) -> Vec<Call> {
 
 #[test]
 fn the_page_about_a_run_lists_the_calls_that_strace_sees_and_no_others() {
-    let [bare, names, dev, signals, terminal] = &tables()[..] else {
-        panic!("run.md has five tables of calls")
+    let [bare, stdio, names, dev, signals, terminal] = &tables()[..] else {
+        panic!("run.md has six tables of calls")
     };
     assert_eq!(*bare, second_run(&["--bare"]));
-    // The default sequence is the bare one, with `signals` after stack, hostname and etc before overlay, the first part of
-    // dev before pivot, and the rest, with the terminals and the session, after proc.
+    // The default sequence is the bare one, with the rest of inherit after umask, `signals` after stack, hostname and etc before
+    // overlay, the first part of dev before pivot, and the rest, with the terminals, the session and root, after proc.
     let at = |call: &str| bare.iter().position(|row| row.1 == call).unwrap();
+    let inherit = at("umask") + 1;
     let (clone, overlay, exec) = (at("set_tid_address"), at("chdir") - 2, at("execve"));
     let opened = dev.iter().take_while(|row| row.1 == "open_tree").count();
     let expected = [
-        &bare[..clone],
+        &bare[..inherit],
+        stdio,
+        &bare[inherit..clone],
         signals,
         &bare[clone..overlay],
         names,
