@@ -70,7 +70,7 @@ pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, R
     let image = image_path(spec, arena).map_err(failed)?;
     find_image(spec, image, arena)?;
     begin(&parent::STATE);
-    let (state, paths) = if spec.options.is_temporary {
+    let (state, paths) = if spec.is_temporary() {
         (None, Paths::in_memory(image))
     } else {
         let (state, paths) = State::prepare(spec, image, arena)?;
@@ -78,7 +78,7 @@ pub fn start(spec: &Spec, arena: &Arena, process: &Process) -> Result<Running, R
     };
     let outcome = start_child(spec, &paths, arena, process);
     if outcome.is_err() && spec.skips("private") {
-        sandbox::unmount_leaked(if spec.options.is_temporary { image } else { paths.merged });
+        sandbox::unmount_leaked(if spec.is_temporary() { image } else { paths.merged });
     }
     if let Some(state) = state {
         if outcome.is_ok() { state.keep() } else { state.discard() }

@@ -106,12 +106,17 @@ impl<'a> Spec<'a> {
         self.options.skipped.contains(&step)
     }
 
+    /// Whether the files of the container are in memory: with `--rm`, unless an experiment skips the step that does it.
+    pub fn is_temporary(&self) -> bool {
+        self.options.is_temporary && !self.skips("tmpstate")
+    }
+
     /// Whether the files of the container may be lost when the machine crashes.
     ///
     /// Files under /tmp may. A directory that the user chose may have been chosen to keep them. Files in memory are never
     /// written to a disk, so the question does not arise.
-    pub const fn is_volatile(&self) -> bool {
-        self.state.is_none() && !self.options.is_temporary
+    pub fn is_volatile(&self) -> bool {
+        self.state.is_none() && !self.is_temporary()
     }
 
     /// The volumes among the mounts.

@@ -362,7 +362,8 @@ fn the_command_begins_in_its_directory_which_is_made() {
     };
     failed("/file", "ENOTDIR (Not a directory)");
     failed("/file/x", "ENOTDIR (Not a directory)");
-    let dangling = "ENOENT (No such file or directory)\nhint: a symbolic link on the path leads to nothing in the container";
+    let dangling = "ENOENT (No such file or directory)\nhint: a symbolic link on the path leads to nothing in the container, or \
+     the path is in a file system as /proc, where nothing can be made";
     failed("/dangling", dangling);
     failed(&format!("/{}", "a".repeat(300)), "ENAMETOOLONG (File name too long)");
     // Of a path that is longer than the kernel takes, the message has as much as that.

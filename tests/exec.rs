@@ -155,7 +155,7 @@ fn a_file_without_a_format_in_an_image_without_a_shell_is_status_126() {
         126,
         "",
         "container: exec plain: ENOEXEC (Exec format error)\n\
-         hint: the file is for another kind of machine; or it is a script without #!, and the image has no /bin/sh that runs\n",
+         hint: the file is for another kind of machine, or is truncated; or it is a script without #!, and the image has no /bin/sh that runs\n",
     );
     host.assert_nothing_left();
 }

@@ -106,7 +106,8 @@ fn an_etc_that_is_not_a_directory_is_left_as_it_is_and_nothing_of_the_host_is_to
             125,
             "",
             "container: attach /etc/x: ENOENT (No such file or directory)\n\
-             hint: a symbolic link on the path leads to nothing in the container\n",
+             hint: a symbolic link on the path leads to nothing in the container, or \
+              the path is in a file system as /proc, where nothing can be made\n",
         );
     }
     fs::remove_file(image.join("etc")).unwrap();
@@ -261,7 +262,8 @@ fn a_link_of_the_image_leads_a_volume_nowhere_but_into_the_container() {
             assert!(
                 refused
                     .stderr
-                    .ends_with("hint: a symbolic link on the path leads to nothing in the container\n"),
+                    .ends_with("hint: a symbolic link on the path leads to nothing in the container, or \
+                     the path is in a file system as /proc, where nothing can be made\n"),
                 "{refused:?}"
             );
         }

@@ -104,6 +104,31 @@ fn with_rm_nothing_is_written_to_the_disk_wherever_the_state_directory_is() {
 }
 
 #[test]
+fn with_rm_an_experiment_that_skips_tmpstate_writes_nothing_to_the_working_directory() {
+    let host = Host::new("skipped");
+    let here = host.dir.join("here");
+    fs::create_dir_all(here.join("names/etc")).unwrap();
+    fs::write(here.join("names/etc/hosts"), "mine").unwrap();
+    for more in [
+        &[][..],
+        &["--bare"],
+        &["--skip", "etc"],
+        &["--skip", "overlay", "--skip", "pivot", "--skip", "detach"],
+    ] {
+        let mut command =
+            host.command(&[&["--rm", "--skip", "tmpstate"], more, &[&host.id, "busybox", "true"]].concat());
+        let ran = outcome(command.current_dir(&here));
+        assert_eq!(ran.status, 0, "{ran:?}");
+        assert_eq!(fs::read_to_string(here.join("names/etc/hosts")).unwrap(), "mine", "{more:?}");
+        assert_eq!(
+            shell(&format!("cd '{}' && find .", here.display())),
+            ".\n./names\n./names/etc\n./names/etc/hosts\n",
+            "{more:?}"
+        );
+    }
+}
+
+#[test]
 fn the_umask_of_the_caller_does_not_reach_the_container() {
     let host = Host::new("umask");
     for umask in ["0077", "0000", "0777"] {

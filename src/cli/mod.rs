@@ -63,13 +63,15 @@ fn finish<'a>(mut draft: Draft<'a>, operands: Words<'a>, owner: u32) -> Result<S
     let images = draft.caller_value(b"CONTAINER_IMAGES").unwrap_or(c"images");
     let (id, image, command) = parse_operands(operands, images, draft.arena)?;
     refuse_conflicts(&draft)?;
-    step::begin(&ENVFILE);
     let mut variables = List::new();
     let failed = |errno| step::failed(c"", errno);
     if let Some(term) = draft.caller_variable(b"TERM") {
         variables.push(draft.arena, term).map_err(failed)?;
     }
     let env_files = core::mem::take(&mut draft.env_files).into_slice();
+    if !env_files.is_empty() {
+        step::begin(&ENVFILE);
+    }
     envfile::read_all(&draft, env_files, &mut variables)?;
     for variable in draft.variables.as_mut_slice() {
         variables.push(draft.arena, *variable).map_err(failed)?;

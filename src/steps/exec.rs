@@ -158,8 +158,8 @@ fn explain_failure(candidates: &Candidates, errno: Errno) -> Reported {
     const NOT_EXECUTABLE: &[u8] =
         b"the file, or its interpreter, is a directory or is not executable: see chmod +x";
     const NO_FORMAT: &[u8] =
-        b"the file is for another kind of machine; or it is a script without #!, and the image has \
-        no /bin/sh that runs";
+        b"the file is for another kind of machine, or is truncated; or it is a script without #!, and \
+        the image has no /bin/sh that runs";
     let hint: &[&[u8]] = match errno {
         Errno::ENOENT | Errno::ENOTDIR => return explain_not_found(candidates, errno),
         Errno::EACCES => &[NOT_EXECUTABLE],

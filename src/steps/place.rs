@@ -23,7 +23,8 @@ pub enum Kind {
 /// Symbolic links are followed, and lead to places below the container's root. With `--pid host`, /proc/PID/root and its like
 /// do not: these are refused. The descriptor stays open, since execve(2) closes it.
 pub fn open_place(arena: &Arena, place: &CStr, kind: Kind) -> Result<BorrowedFd<'static>, Reported> {
-    const DANGLING: &[u8] = b"a symbolic link on the path leads to nothing in the container";
+    const DANGLING: &[u8] = b"a symbolic link on the path leads to nothing in the container, \
+        or the path is in a file system as /proc, where nothing can be made";
     const MAGIC: &[u8] =
         b"a symbolic link on the path leads in circles, or through /proc and out of the container";
     let opened = match sys::openat2_without_magic(CWD, place) {

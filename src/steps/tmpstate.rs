@@ -11,7 +11,7 @@ pub static STEP: Step = Step {
     why: "Files that are not to be kept go into memory, which is freed when the container ends.",
     calls: &["open_tree", "mount", "chdir", "mkdirat", "move_mount"],
     chapter: "15-files.md",
-    when: |spec| spec.options.is_temporary,
+    when: |spec| spec.is_temporary(),
     outside: Some(|context| mount_state(context.paths)),
     ..Step::NEW
 };
