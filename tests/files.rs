@@ -260,10 +260,10 @@ fn a_link_of_the_image_leads_a_volume_nowhere_but_into_the_container() {
             let refused = host.run_own(&option, "img", &["true"]);
             assert_eq!(refused.status, 125, "{refused:?}");
             assert!(
-                refused
-                    .stderr
-                    .ends_with("hint: a symbolic link on the path leads to nothing in the container, or \
-                     the path is in a file system as /proc, where nothing can be made\n"),
+                refused.stderr.ends_with(
+                    "hint: a symbolic link on the path leads to nothing in the container, or \
+                     the path is in a file system as /proc, where nothing can be made\n"
+                ),
                 "{refused:?}"
             );
         }
