@@ -99,7 +99,8 @@ pub fn traces() -> Vec<Trace> {
             &["--rm", "-v", "/etc/passwd:/a/b:ro", "--tmpfs", "/m", "--read-only", id, "alpine", "true"],
         ),
         run(0, &[], &["--skip", "detach", id, "alpine", "true"]),
-        run(0, &[], &["-t", "-u", "daemon", id, "alpine", "true"]),
+        // cat waits for the end of its input; a command that does not could end before the supervisor has seen it.
+        run(0, &[], &["-t", "-u", "daemon", id, "alpine", "cat"]),
         run(0, &[], &["--init", id, "alpine", "true"]),
         run(0, &on_a_terminal(""), &["-T", id, "alpine", "true"]),
         run(130, &on_a_terminal("\x03"), &[id, "alpine", "sleep", "20"]),
