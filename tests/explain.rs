@@ -286,7 +286,9 @@ fn a_step_that_is_skipped_is_announced_and_missed() {
     run("overlay", &["true"]).assert(125, "", &skipped("overlay", &no_mount));
     host.assert_nothing_left();
     let no_old_root = "there is no old root here: the step pivot puts it here";
-    run("pivot", &["true"]).assert(
+    // The working directory must not be a mount point, which could be unmounted. The program's own directory may be one.
+    let mut without_pivot = host.command(&["--skip", "pivot", &host.id, "alpine", "true"]);
+    outcome(without_pivot.current_dir(&host.dir)).assert(
         125,
         "",
         &skipped("pivot", &format!("container: detach .: EINVAL (Invalid argument)\nhint: {no_old_root}\n")),
