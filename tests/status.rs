@@ -202,11 +202,12 @@ fn a_message_that_cannot_be_written_leaves_the_status() {
     limited(&host, &script).assert(125, "", "");
 }
 
+// Of 16 KiB, the kernel takes up to 8 KiB at random, and the environment is in them too: that is enough only as a rule.
 #[test]
 fn a_small_stack_is_enough() {
     let host = Host::new("stack");
     for options in ["", "--init", "--bare", "--init -u 1:1 --tmpfs /x -e A=b"] {
-        for limit in [16, 32, 64] {
+        for limit in [32, 64] {
             let outcome =
                 limited(&host, &format!("ulimit -s {limit}; exec $CONTAINER {options} $ID busybox true"));
             assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{options} {limit}");
