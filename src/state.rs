@@ -206,24 +206,24 @@ pub fn make_parts(paths: &Paths) -> Result<(), Reported> {
     Ok(())
 }
 
-/// Removes the parts of the container's directory that are empty. What cannot be removed is in use, or holds something: it stays.
+/// Removes the parts of the container's directory that are empty. What cannot be removed is in use, or holds something: it stays,
+/// and so no error is reported here.
 fn remove_parts(spec: &Spec, paths: &Paths) {
-    if let Ok(upper) = sys::open_existing(paths.upper, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW) {
+    let open = |path| sys::open_existing(path, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW);
+    if let Ok(upper) = open(paths.upper) {
         let places = spec.options.mounts.iter().map(Mount::dir).chain(spec.options.workdir);
         // Steps make /proc and /dev if the image has none.
         for place in places.chain([c"/proc", c"/dev"]) {
             remove_place(&upper, place);
         }
     }
-    if let Ok(layer) =
-        sys::open_existing(paths.etc_layer, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW)
-    {
+    if let Ok(layer) = open(paths.etc_layer) {
         for file in ETC_LAYER_FILES {
             let _ = sys::unlink(layer.borrow(), file);
         }
         let _ = sys::rmdir(layer.borrow(), c"etc");
     }
-    if let Ok(work) = sys::open_existing(paths.work, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW) {
+    if let Ok(work) = open(paths.work) {
         // overlayfs makes work/work, and work/index where its index is on.
         let _ = sys::rmdir(work.borrow(), c"work");
         let _ = sys::rmdir(work.borrow(), c"index");
