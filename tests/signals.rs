@@ -194,14 +194,50 @@ int main(void) {
 }
 "#;
 
+/// An image that has a C program as `program`.
+fn image_with(host: &Host, source: &str) {
+    let image = host.own_image("own");
+    std::fs::write(host.dir.join("program.c"), source).unwrap();
+    let (image, dir) = (image.display(), host.dir.display());
+    shell(&format!("gcc -static -w -o '{image}/bin/program' '{dir}/program.c'"));
+}
+
+/// Blocks all signals for a moment, as fork(3) does. After that, each has its default action.
+const MOMENT: &str = r#"
+#include <signal.h>
+#include <unistd.h>
+int main(void) {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, 0);
+    write(1, "ready\n", 6);
+    usleep(20000);
+    sigprocmask(SIG_UNBLOCK, &all, 0);
+    for (;;) pause();
+}
+"#;
+
+#[test]
+fn a_signal_that_is_blocked_for_a_moment_is_not_lost() {
+    let host = Host::new("moment");
+    image_with(&host, MOMENT);
+    let (mut container, _) = start(&host, &[], "own", &["program"]);
+    kill("TERM", container.pid());
+    assert_eq!(container.status(), Some(143));
+    let (mut container, _) = start(&host, &[], "own", &["program"]);
+    kill("TSTP", container.pid());
+    wait_until("it is stopped", || state(container.pid()) == "T");
+    kill("CONT", container.pid());
+    kill("TERM", container.pid());
+    assert_eq!(container.status(), Some(143));
+}
+
 #[test]
 fn a_command_that_waits_for_a_signal_with_sigwait_gets_it() {
     let host = Host::new("sigwait");
-    let image = host.own_image("own");
-    std::fs::write(host.dir.join("sigwait.c"), SIGWAIT).unwrap();
-    shell(&format!("gcc -static -w -o '{}/bin/wait' '{}/sigwait.c'", image.display(), host.dir.display()));
+    image_with(&host, SIGWAIT);
     for options in [&[][..], &["--init"]] {
-        let (mut container, mut stdout) = start(&host, options, "own", &["wait"]);
+        let (mut container, mut stdout) = start(&host, options, "own", &["program"]);
         wait_until("it waits", || {
             host.processes()
                 .iter()

@@ -10,6 +10,10 @@ use crate::text::split_once;
 /// The signals that do nothing to a process by default.
 const HARMLESS: SigSet = SigSet::of(&[libc::SIGCONT, libc::SIGWINCH, libc::SIGURG]);
 
+/// How often a blocked signal is looked at, and the time between two looks in nanoseconds: about 50 ms in all.
+const LOOKS: u32 = 25;
+const LOOK_INTERVAL: u32 = 2_000_000;
+
 /// The child, as its supervisor sees it.
 pub struct Child {
     /// Its PID on the host.
@@ -78,13 +82,26 @@ impl Child {
 
     /// Whether the child neither blocks, ignores nor handles a signal. If that cannot be found out, the signal must not be lost:
     /// then it does.
+    ///
+    /// fork(3) blocks all signals for a moment. So if the signal is only blocked, this function looks again for some time. A program
+    /// that takes its signals with signalfd(2) blocks them for longer.
     fn has_default_action(&self, signal: c_int) -> bool {
         let Ok(proc) = open_proc() else { return true };
         let open = |name| sys::open_existing_at(proc.borrow(), self.path(&mut [0; PATH_LEN], name)).ok();
-        let plans =
-            open(b"status").and_then(|file| dispositions(&file, &[b"SigBlk:\t", b"SigIgn:\t", b"SigCgt:\t"]));
-        !plans.is_some_and(|plans| plans.has(signal))
-            && !open(b"syscall").is_some_and(|file| is_sigwait(&file))
+        let is_in = |sets: &[&[u8]]| {
+            open(b"status").and_then(|file| dispositions(&file, sets)).is_some_and(|union| union.has(signal))
+        };
+        for _ in 0..LOOKS {
+            if is_in(&[b"SigIgn:\t", b"SigCgt:\t"]) || open(b"syscall").is_some_and(|file| is_sigwait(&file))
+            {
+                return false;
+            }
+            if !is_in(&[b"SigBlk:\t"]) {
+                return true;
+            }
+            let _ = sys::ppoll_within(LOOK_INTERVAL, &mut []); // It only sleeps. A signal may shorten that.
+        }
+        false
     }
 
     /// `PID/NAME`

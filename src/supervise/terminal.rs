@@ -244,7 +244,7 @@ impl Terminal {
         let Some(end) = &mut self.end else { return };
         let _ = sys::epoll_take(end.reads); // It is taken before the input is looked at, so the next read is not missed.
         let mut row = [sys::poll_fd(Some(end.pty_slave), libc::POLLIN)];
-        let is_read = sys::ppoll_now(&mut row).is_ok() && row.iter().all(|row| row.revents == 0);
+        let is_read = sys::ppoll_within(0, &mut row).is_ok() && row.iter().all(|row| row.revents == 0);
         let Ok(modes) = sys::tcgets(self.pty_master) else { return };
         if !is_read || !self.pending.is_empty() {
             return;

@@ -73,7 +73,8 @@ pub use signal::{
 };
 pub use sigset::SigSet;
 pub use socket::{
-    PollFd, epoll_add_edge, epoll_create, epoll_take, poll_fd, ppoll, ppoll_now, recvmsg, sendmsg, socketpair,
+    PollFd, epoll_add_edge, epoll_create, epoll_take, poll_fd, ppoll, ppoll_within, recvmsg, sendmsg,
+    socketpair,
 };
 pub use stack::Stack;
 pub use terminal::{

@@ -135,13 +135,14 @@ pub fn ppoll(fds: &mut [PollFd]) -> Result<(), Errno> {
     }
 }
 
-/// `ppoll(fds, count, {0}, NULL, 8)`: asks without waiting which of the descriptors are ready.
+/// `ppoll(fds, count, {0, nanoseconds}, NULL, 8)`: sleeps until a descriptor is ready, but no longer than these nanoseconds, which
+/// are less than a second. With 0 it asks without waiting.
 ///
 /// The errors are those of [`ppoll`].
 /// <https://man7.org/linux/man-pages/man2/poll.2.html>
-pub fn ppoll_now(fds: &mut [PollFd]) -> Result<(), Errno> {
+pub fn ppoll_within(nanoseconds: u32, fds: &mut [PollFd]) -> Result<(), Errno> {
     let count = fds.len() as c_uint;
-    let mut timeout = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut timeout = libc::timespec { tv_sec: 0, tv_nsec: i64::from(nanoseconds) };
     // SAFETY: the kernel reads and writes `count` structs, as many as the slice has, and one struct timespec.
     unsafe {
         call!(ppoll(
