@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{Host, shell};
-use std::fs;
+use common::{Host, shell, write_program};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -16,9 +15,7 @@ fn host_with(name: &str, fill: impl Fn(&Path)) -> Host {
 }
 
 fn put(path: &Path, content: &[u8], mode: u32) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, content).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    write_program(path, content, mode);
 }
 
 const SAYS_WHERE: &[u8] = b"#!/bin/sh\necho $0 \"$@\"\n";

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Host, Outcome, images, list, outcome};
+use common::{Host, Outcome, images, list, outcome, write_program};
 use std::process::Command;
 
 /// The options that make a run take every step.
@@ -346,7 +346,7 @@ fn interrupted_calls_are_made_again() {
 fn inside_a_chroot_the_root_is_no_mount_point_and_the_hint_says_so() {
     let host = Host::new("inchroot");
     let image = host.own_image("img");
-    std::fs::copy(common::PROGRAM, image.join("bin/container")).unwrap();
+    write_program(&image.join("bin/container"), &std::fs::read(common::PROGRAM).unwrap(), 0o755);
     std::fs::create_dir_all(image.join("images/inner")).unwrap();
     let mut chroot = Command::new("chroot");
     chroot

@@ -2,17 +2,14 @@
 
 mod common;
 
-use common::{Host, Outcome, shell};
+use common::{Host, Outcome, write_program};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 /// A container with an executable file, /bin/prog.
 fn run(host: &Host, content: &[u8], mode: u32, options: &[&str]) -> Outcome {
     host.run(&[], "busybox", &["true"]).assert_stdout("");
     let bin = host.state.join(&host.id).join("upper/bin");
-    fs::create_dir_all(&bin).unwrap();
-    fs::write(bin.join("prog"), content).unwrap();
-    fs::set_permissions(bin.join("prog"), fs::Permissions::from_mode(mode)).unwrap();
+    write_program(&bin.join("prog"), content, mode);
     host.run(options, "busybox", &["prog", "a b"])
 }
 
@@ -57,9 +54,7 @@ fn a_script_whose_interpreter_is_for_another_machine_is_not_run_by_the_shell() {
     let mut foreign = fs::read("/bin/true").unwrap();
     foreign[18] = 0xf3;
     let python = host.state.join(&host.id).join("upper/bin/python9");
-    fs::create_dir_all(python.parent().unwrap()).unwrap();
-    fs::write(&python, foreign).unwrap();
-    shell(&format!("chmod +x '{}'", python.display()));
+    write_program(&python, &foreign, 0o755);
     assert_refused(&host, "python", b"#!/bin/python9\necho not for sh\n", 0o755, &[]);
 }
 

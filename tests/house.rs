@@ -4,14 +4,14 @@
 //! code. It leads to the file that defines the item: if a `mod.rs` passes on what its children define, its `use` is a
 //! signpost and not an import. `mod x;` is no import either, and what is for tests alone does not count.
 
+mod common;
+
+use common::sources;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs;
-use std::path::Path;
 use syn::UseTree;
 
 /// The top of the repository.
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
@@ -24,25 +24,6 @@ fn every_file_begins_with_what_it_is_for() {
     let without: Vec<String> =
         sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
     assert_eq!(without, Vec::<String>::new(), "these do not begin with //!");
-}
-
-/// Every file of src/, by its path in there.
-fn sources() -> BTreeMap<String, String> {
-    let top = Path::new(ROOT).join("src");
-    let (mut sources, mut directories) = (BTreeMap::new(), vec![top.clone()]);
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else {
-                let name = path.strip_prefix(&top).unwrap().to_str().unwrap().to_owned();
-                sources.insert(name, fs::read_to_string(path).unwrap());
-            }
-        }
-    }
-    assert!(sources.len() > 20, "the files are found");
-    sources
 }
 
 /// A path such as `crate::sys::Errno`, by its parts. That of a module has no `crate`: lib.rs is the empty one.

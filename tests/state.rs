@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Host, Outcome, TmpContainer, images, list, outcome, shell};
+use common::{Host, Outcome, TmpContainer, images, list, outcome, shell, write_program};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
@@ -44,7 +44,7 @@ fn without_a_variable_it_is_in_tmp_container() {
 fn an_ordinary_user_is_told_to_become_root_and_nothing_is_left() {
     let host = Host::new("user");
     let program = host.dir.join("container");
-    fs::copy(common::PROGRAM, &program).unwrap();
+    write_program(&program, &fs::read(common::PROGRAM).unwrap(), 0o755);
     fs::create_dir_all(host.dir.join("images/empty")).unwrap();
     let own = host.dir.join("own");
     fs::create_dir(&own).unwrap();

@@ -65,7 +65,7 @@ pub fn assert_none(problems: &[String]) {
 fn every_listing_in_the_book_is_the_source() {
     let _pages = PAGES.lock().unwrap_or_else(PoisonError::into_inner);
     let pages: Vec<Page> = book().into_iter().map(|(_, page)| page).collect();
-    let code = Code::new(source::sources(Path::new(ROOT)), pages.iter()).unwrap();
+    let code = Code::new(source::sources(), pages.iter()).unwrap();
     let mut problems = Vec::new();
     for page in &pages {
         match code.expected(page) {
@@ -84,7 +84,7 @@ fn every_listing_in_the_book_is_the_source() {
 #[test]
 fn every_line_of_code_is_in_the_book() {
     let pages: Vec<Page> = book().into_iter().map(|(_, page)| page).collect();
-    let sources = source::sources(Path::new(ROOT));
+    let sources = source::sources();
     assert!(sources.len() > 20 && sources.contains_key("src/sys/arch/aarch64.rs"), "the files are found");
     let hidden = Code::new(sources, pages.iter()).unwrap().hidden(pages.iter());
     assert!(hidden.is_empty(), "on no page:\n{}", hidden.join("\n"));

@@ -2,9 +2,7 @@
 
 use proc_macro2::Span;
 use std::collections::BTreeMap;
-use std::fs;
 use std::ops::Range;
-use std::path::Path;
 use syn::spanned::Spanned;
 
 /// The name of a file's `//!` comment.
@@ -26,21 +24,13 @@ pub struct Source {
 }
 
 /// Every file of src/, by its path from the top of the repository.
-pub fn sources(root: &Path) -> BTreeMap<String, Source> {
-    let mut sources = BTreeMap::new();
-    let mut directories = vec![root.join("src")];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                sources.insert(name.clone(), Source::parse(&name, &fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    sources
+pub fn sources() -> BTreeMap<String, Source> {
+    let parse = |(name, text): (String, String)| {
+        let path = format!("src/{name}");
+        let source = Source::parse(&path, &text);
+        (path, source)
+    };
+    crate::common::sources().into_iter().map(parse).collect()
 }
 
 impl Source {

@@ -1,10 +1,9 @@
 //! Transcripts: the examples in a document's `console` blocks, run on this machine and compared with what is shown.
 
-use crate::common::{Host, ROOT, TmpContainer, outcome, shell};
+use crate::common::{Host, ROOT, TmpContainer, outcome, shell, write_program};
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 /// How long the examples of one document may take, in seconds.
@@ -180,8 +179,7 @@ fn path_with_sudo(host: &Host) -> String {
         return path;
     }
     let file = host.dir.join("sudo");
-    fs::write(&file, SCRIPT).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&file, SCRIPT.as_bytes(), 0o755);
     format!("{path}:{}", host.dir.display())
 }
 

@@ -9,7 +9,9 @@
 pub mod pty;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -308,6 +310,36 @@ impl Drop for TmpContainer {
             drop(fs::remove_dir(Self::PATH)); // It is not empty if it holds a user's containers.
         }
     }
+}
+
+/// Writes a program and makes the directories above it. Another process does it: a process that a thread of this one starts
+/// meanwhile would hold the file open, and execve(2) would fail with ETXTBSY.
+pub fn write_program(path: &Path, content: &[u8], mode: u32) {
+    const SCRIPT: &str = "mkdir -p \"${1%/*}\" && cat > \"$1\" && chmod \"$2\" \"$1\"";
+    let mut sh = Command::new("sh");
+    sh.args(["-c", SCRIPT, "sh"]).arg(path).arg(format!("{mode:o}"));
+    let mut writer = sh.stdin(Stdio::piped()).spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(content).unwrap();
+    assert!(writer.wait().unwrap().success(), "{} is written", path.display());
+}
+
+/// Every file of src/, by its path in there.
+pub fn sources() -> BTreeMap<String, String> {
+    let top = Path::new(ROOT).join("src");
+    let (mut sources, mut directories) = (BTreeMap::new(), vec![top.clone()]);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                let name = path.strip_prefix(&top).unwrap().to_str().unwrap().to_owned();
+                sources.insert(name, fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    assert!(sources.len() > 20, "the files are found");
+    sources
 }
 
 pub fn list(dir: &Path) -> String {
