@@ -3,7 +3,6 @@
 mod common;
 
 use common::{Host, shell, write_program};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// A container whose upper layer has been filled before, as an earlier run would have left it.

@@ -11,8 +11,6 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use syn::UseTree;
 
-/// The top of the repository.
-
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let circles = House::new(&sources()).circles();
